@@ -25,7 +25,7 @@ from dsp.foot.contacts import FootContacts
 from dsp.gait.gait import Contact, Shape, Walk
 from dsp.gait.window import Foot
 from dsp.lower_back.lower_back import LowerBack
-from dsp.lower_back.walk import LowerBackWalk
+from dsp.lower_back.walk import LowerBackWalk, timed_events
 
 RATE_HZ = 100.0
 COUNT = 10
@@ -103,7 +103,8 @@ def backs(walks: list[dict[str, Signal]]) -> int:
         sensor = operator.attach(RATE_HZ, 1.7)
         batch = Batch.single(part.index, part.acc, part.gyr, sensor)
         for events in (operator.process(batch), operator.flush(sensor)):
-            analysis.process(events, lambda index: index / RATE_HZ, float(part.index[-1]) / RATE_HZ)
+            timed = timed_events(events, events["start"] / RATE_HZ, events["index"] / RATE_HZ)
+            analysis.process(timed, float(part.index[-1]) / RATE_HZ)
         operator.detach(sensor)
         analysis.finish()
     return sum(len(walk["lower_back"].index) for walk in walks)

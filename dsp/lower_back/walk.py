@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dsp.catalogue import plausible_ranges
 from dsp.lower_back.layout import BOUT, GAP, INITIAL_CONTACT, RHYTHM, TURN
+from dsp.record import Floats
 from dsp.result import Quality, Result, Side
 
 ALGORITHM: Final = "lower-back/2"
-
-Seconds = Callable[[NDArray[np.float64]], NDArray[np.float64]]  # fractional device indices to gateway seconds
 
 SIDES: Final[dict[int, Side]] = {1: "left", 0: "none", -1: "right"}
 RHYTHMS: Final = (
@@ -36,6 +35,30 @@ EVERY_S = 1.0  # live values at most once a second
 PAUSE_S = 2.124  # the longest step (Mobilise-D); a longer one begins a new window
 FORGOTTEN_S = 2.0 * PAUSE_S  # after the last step: whatever comes then begins a new window
 SURE = 0.5  # confidence up to which a contact is degraded
+
+
+class TimedEvent(NamedTuple):
+    """An event of the kernel (`lower_back.EVENT`) on the gateway clock; ``start_s`` and ``end_s`` are its instants."""
+
+    start_s: float
+    end_s: float
+    kind: int
+    confidence: float
+    side: int
+    steps: int
+    cadence_spm: float
+    step_length_m: float
+    speed_mps: float
+    angle_rad: float
+    step_regularity: float
+    stride_regularity: float
+    harmonic_ratio: Sequence[float]  # (3)
+
+
+def timed_events(events: NDArray[np.void], start_s: Floats, end_s: Floats) -> list[TimedEvent]:
+    """Return events, rows of ``lower_back.EVENT``, with the gateway seconds of their ``start`` and their ``index``."""
+    columns = (start_s, end_s, *(events[name] for name in TimedEvent._fields[2:]))
+    return list(map(TimedEvent, *(column.tolist() for column in columns)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +95,15 @@ class LowerBackWalk:
         """Nothing comes of `process` without events before this instant."""
         return self._steps[-1].at_s + FORGOTTEN_S if self._steps else math.inf
 
-    def process(self, events: NDArray[np.void] | None, seconds: Seconds, now_s: float) -> list[Result]:
-        """Return what follows from the newest events of the sensor (rows of ``lower_back.EVENT``).
+    def process(self, events: Iterable[TimedEvent], now_s: float) -> list[Result]:
+        """Return what follows from the newest events of the sensor.
 
         Args:
-            events: Rows in the order in which the kernel reported them; None for none.
-            seconds: Maps fractional device indices to gateway seconds.
+            events: In the order in which the kernel reported them.
             now_s: Gateway time up to which all samples have been seen.
         """
-        if events is not None and len(events) > 0:
-            starts, ends = seconds(events["start"]).tolist(), seconds(events["index"]).tolist()
-            for event, start_s, end_s in zip(events, starts, ends, strict=True):
-                self._add_event(event, start_s, end_s)
+        for event in events:
+            self._add_event(event)
         if self._steps and now_s - self._steps[-1].at_s > FORGOTTEN_S:
             self._steps.clear()
         return self._collect() if self._out else []
@@ -98,30 +118,31 @@ class LowerBackWalk:
         out, self._out = self._out, []
         return out
 
-    def _add_event(self, event: Any, start_s: float, end_s: float) -> None:
-        kind = int(event["kind"])
+    def _add_event(self, event: TimedEvent) -> None:
+        kind, start_s, end_s = event.kind, event.start_s, event.end_s
         if kind == INITIAL_CONTACT:
-            self._contact(event, end_s)
+            self._contact(event)
         elif kind == RHYTHM:
-            values = (event["step_regularity"], event["stride_regularity"], *event["harmonic_ratio"])
-            self._blocks.append((start_s, end_s, int(event["steps"]) // 2, tuple(float(v) for v in values)))
+            values = (event.step_regularity, event.stride_regularity, *event.harmonic_ratio)
+            self._blocks.append((start_s, end_s, event.steps // 2, values))
             if sum(block[2] for block in self._blocks) >= GOOD_STRIDES:
                 self._add_rhythm()
         elif kind == BOUT:
-            self._bout(event, start_s, end_s)
+            self._bout(event)
         elif kind == TURN:
-            side = SIDES[int(event["side"])]
-            self._add_result("turn_angle", math.degrees(event["angle_rad"]), side, _Span(start_s, end_s, 1))
+            side = SIDES[event.side]
+            self._add_result("turn_angle", math.degrees(event.angle_rad), side, _Span(start_s, end_s, 1))
             self._add_result("turn_duration", end_s - start_s, side, _Span(start_s, end_s, 1))
         elif kind == GAP:
             self._steps.clear()
 
-    def _contact(self, event: Any, at_s: float) -> None:
-        doubt = "uncertain contact" if event["confidence"] <= SURE else ""
-        self._add_result("initial_contact", 1.0, SIDES[int(event["side"])], _Span(at_s, at_s, 1, doubt))
+    def _contact(self, event: TimedEvent) -> None:
+        at_s = event.end_s
+        doubt = "uncertain contact" if event.confidence <= SURE else ""
+        self._add_result("initial_contact", 1.0, SIDES[event.side], _Span(at_s, at_s, 1, doubt))
         if self._steps and at_s - self._steps[-1].at_s > PAUSE_S:
             self._steps.clear()
-        self._steps.append(_Step(at_s, float(event["step_length_m"])))
+        self._steps.append(_Step(at_s, event.step_length_m))
         n = len(self._steps) - 1
         if n < MIN_STEPS or at_s < self._due_s:
             return
@@ -133,15 +154,15 @@ class LowerBackWalk:
         if all(map(math.isfinite, lengths)):
             self._pace(sum(lengths) / n, sum(lengths) / (at_s - start_s), span)
 
-    def _bout(self, event: Any, start_s: float, end_s: float) -> None:
+    def _bout(self, event: TimedEvent) -> None:
         self._add_rhythm()
-        n = int(event["steps"])
+        start_s, end_s, n = event.start_s, event.end_s, event.steps
         self._add_result("walking_bout", end_s - start_s, "both", _Span(start_s, end_s, n))
         self._add_result("n_steps", float(n), "both", _Span(start_s, end_s, n))
         span = _Span(start_s, end_s, n, _few(n))
-        self._add_result("cadence", float(event["cadence_spm"]), "both", span)
-        if math.isfinite(event["step_length_m"]):
-            self._pace(float(event["step_length_m"]), float(event["speed_mps"]), span)
+        self._add_result("cadence", event.cadence_spm, "both", span)
+        if math.isfinite(event.step_length_m):
+            self._pace(event.step_length_m, event.speed_mps, span)
 
     def _pace(self, step_m: float, speed_mps: float, span: _Span) -> None:
         self._add_result("stride_length", 2.0 * step_m, "both", span)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from gateway.analysis.ward_operators import EachOfPerson, PersonOperators, WardO
 from gateway.intake.intake import Arrived
 from gateway.model.ward import Bed
 
+PLACEMENT = "exoskeleton"
 CURVES_EVERY_S = 5.0  # some strides, as of the angles by sensors
 AGAIN_S = 0.95  # a state that holds is told once a second, as all else is: who looks sees that it is known
 STATES = (("fault", "exo_fault"), ("emergency_stop", "exo_emergency_stop"))
@@ -89,11 +90,11 @@ class ExoskeletonOfPerson(EachOfPerson):
 
     Args:
         bed: Who it is, in which session.
+        devices: What they wear.
     """
 
-    draws = True
-
-    def __init__(self, bed: Bed) -> None:
+    def __init__(self, bed: Bed, devices: Iterable[Device]) -> None:
+        self.draws = any(device.placement == PLACEMENT for device in devices)
         doubt = INTERRUPTED if bed.interrupted else ""
         self._worn: list[ExoskeletonOfDevice] = []
 
@@ -120,5 +121,4 @@ class ExoskeletonOperators(WardOperators):
 
     def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> PersonOperators:
         """Begin with a person."""
-        del devices
-        return ExoskeletonOfPerson(bed)
+        return ExoskeletonOfPerson(bed, devices.values())

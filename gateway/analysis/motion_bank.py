@@ -27,7 +27,8 @@ from gateway.analysis.motions import MOTIONS
 from gateway.analysis.sensor_bank import Refuse
 from gateway.analysis.ward_operators import DeviceResult
 from gateway.clocks.timeline import Floats, Ints, Timeline
-from gateway.intake.intake import ArrivedBatch, Stream
+from gateway.intake.intake import ArrivedBatch
+from gateway.intake.streams import Stream
 from gateway.model.ward import Bed
 
 TURN_S: Final = 2.0

@@ -16,18 +16,19 @@ from dsp.foot.contacts import FootContacts
 from dsp.gait.gait import Contact, Shape, Walk
 from dsp.gait.window import Foot
 from dsp.joints.strides import JointCurve
-from dsp.lower_back.lower_back import LowerBack, LowerBackWalk
+from dsp.lower_back.lower_back import LowerBackWalk
 from dsp.mounting.alignment import Mounting
 from dsp.result import Result, Side
 from dsp.shank.contacts import ALGORITHM as SHANK_ALGORITHM
 from dsp.shank.contacts import ShankContacts
 from gateway.analysis import movement_kernels
+from gateway.analysis.backs import BackBank
 from gateway.analysis.contacts import ContactBank, Part, steps_by
 from gateway.analysis.joints import JointBank, SubjectJoints
 from gateway.analysis.motion_bank import SILENT_S as MOTION_SILENT_S
 from gateway.analysis.motion_bank import MotionBank
 from gateway.analysis.posture import posture_of_person
-from gateway.analysis.sensor_bank import Bank, Refuse
+from gateway.analysis.sensor_bank import Refuse
 from gateway.analysis.ward_operators import DeviceResult, PersonOperators, WardOperators, placements
 from gateway.intake.intake import ArrivedBatch
 from gateway.model.ward import Bed
@@ -61,12 +62,9 @@ class MovementOperators(WardOperators):
         super().__init__(refuse)
         self._axes: dict[int, str] = {}
         self._height_m: dict[int, float] = {}
-        backs = LowerBack()
         self.feet = ContactBank(FootContacts(), self._axes, refuse)
         self.shanks = ContactBank(ShankContacts(), self._axes, refuse)
-        self.backs = Bank(
-            backs, lambda number, rate_hz: backs.attach(rate_hz, self._height_m[number]), self._axes, refuse
-        )
+        self.backs = BackBank(self._axes, self._height_m, refuse)
         self.joints = JointBank(self._axes, refuse)
         self.motions = MotionBank(refuse)
         self.news: AbstractSet[int] = frozenset()
@@ -105,7 +103,7 @@ class MovementOperators(WardOperators):
         self.joints.step()
         self.motions.step()
         contacts = (*self.feet.devices_with_events, *self.shanks.devices_with_events)
-        self.news = {*contacts, *self.backs.events, *self.motions.found}
+        self.news = {*contacts, *self.backs.found, *self.motions.found}
 
     def doubts(self) -> dict[int, str]:
         """Return what is wrong with the units of devices, by number: marked as such, whatever is computed from them."""
@@ -204,10 +202,9 @@ class PersonMovement(PersonOperators):
                 self._look_again(-math.inf)  # angles come with every sample
         backs = self._banks.backs
         for number, walk in self._backs.items():
-            attached, events = backs.attached.get(number), backs.events.get(number)
-            if attached is not None and (events is not None or now_s >= walk.due_s):
-                found = walk.process(events, attached.timeline.at, now_s)
-                results += [(result, (number,)) for result in found]
+            events = backs.found.get(number, ())
+            if number in backs.attached and (events or now_s >= walk.due_s):
+                results += [(result, (number,)) for result in walk.process(events, now_s)]
             self._look_again(walk.due_s)
         return results
 

@@ -13,6 +13,8 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from config.settings import Settings
 from gateway.analysis.afterwards import Afterwards, Found
 from gateway.analysis.backlog import Backlog, KeptStep
@@ -82,7 +84,7 @@ class Pipeline:
         self._simulated = settings.simulated
         self.doubts: dict[int, str] = {}
         self._steps = 0
-        self._wearers = Wearers()
+        self._wearers = Wearers(self._intakes)
         self._afterwards = Afterwards()
         self.ward: Ward = ()
         self._change_ward(ward_of(settings, sessions), 0.0)
@@ -148,7 +150,7 @@ class Pipeline:
                 continue
             if results := subject.step(step.now_s):
                 out += self._completed(subject, results)
-            if curves := subject.curves(step.now_s):
+            if subject.draws and (curves := subject.curves(step.now_s)):
                 self._curves[slot] = curves
         return out
 
@@ -250,9 +252,9 @@ class Pipeline:
                 subject = self._wearer_of(number)
                 results = subject.process(modality, each.one(at))
                 out += [(number, row) for row in self._measure(subject, results)]
-        for at, missing in enumerate(theirs.missing):
-            rate_hz = theirs.streams[at].spec.rate_hz if missing else None
-            if rate_hz and missing >= LEAST_GAP_S * rate_hz:
+        for at in np.flatnonzero(theirs.missing).tolist():
+            rate_hz = theirs.streams[at].spec.rate_hz
+            if rate_hz and theirs.missing[at] >= LEAST_GAP_S * rate_hz:
                 number = int(theirs.numbers[at])
                 gaps = [(gap, (number,)) for gap in gaps_within(theirs.one(at), rate_hz)]
                 out += [(number, row) for row in self._measure(self._wearer_of(number), gaps)]

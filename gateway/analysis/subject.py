@@ -41,6 +41,7 @@ class Subject:
         pseudonym: Of who it is.
         session: Id of the session.
         devices: Numbers of the devices worn.
+        draws: Whether there ever are mean curves of what is worn.
     """
 
     def __init__(self, bed: Bed, devices: Mapping[int, Device], banks: Banks, *, simulated: bool) -> None:
@@ -55,6 +56,7 @@ class Subject:
         # What one modality has nothing to say of at the end of a step, and it has for most people, is not asked.
         self._stepping = [each for each in self._operators.values() if type(each).step is not PersonOperators.step]
         self._drawing = [operators for operators in self._operators.values() if operators.draws]
+        self.draws = bool(self._drawing)
         self._drawn: dict[int, Curves] = {}  # what each of these drew last
         self._derived = DerivedOfPerson(bed, devices)
         self._optical = OpticalDoubt(devices)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.intake.intake import Arrived, ArrivedBatch, Intake
+from gateway.intake.intake import Arrived, ArrivedBatch, Intake, Intakes
 
 AGE = "age"
 """Channel of devices that tell how long before it arrived a value was measured, seconds; NaN where they do not tell."""
@@ -15,9 +15,14 @@ FORMER_WEARER = "from before it was put on"
 
 
 class Wearers:
-    """Since when devices are worn by who wears them now."""
+    """Since when devices are worn by who wears them now.
 
-    def __init__(self) -> None:
+    Args:
+        intakes: The devices.
+    """
+
+    def __init__(self, intakes: Intakes) -> None:
+        self._intakes = intakes
         self._from_s: dict[int, float] = {}  # of devices whose first samples may still be the former wearer's
 
     def put_on(self, devices: Iterable[int], now_s: float) -> None:
@@ -26,7 +31,7 @@ class Wearers:
 
     def samples_of(self, arrived: ArrivedBatch) -> ArrivedBatch | None:
         """Return the samples that are of who wears the devices now; None where there are none."""
-        suspected = [at for at, intake in enumerate(arrived.intakes) if intake.slot is None]
+        suspected = np.flatnonzero(~self._intakes.worn[arrived.numbers]).tolist()
         if self._from_s:
             new = (at for at, number in enumerate(arrived.numbers.tolist()) if number in self._from_s)
             suspected = sorted({*suspected, *new})

@@ -224,19 +224,19 @@ class Placed:
     """Where the samples of some packets lie.
 
     Attributes:
-        start: (k + 1) first sample of each packet in ``index``.
+        start: (k + 1,) first sample of each packet in ``index``.
         index: (m,) sample counter on each stream's grid; a missing number is a lost sample, DROPPED a repeated one.
-        before: (k) index of the sample before the packet; -1 before the first of all.
-        missing: (k) most samples lost in a row before or within it.
-        reset: (k) 1 if the device's clock started again within it.
+        before: (k,) index of the sample before the packet; -1 before the first of all.
+        missing: (k,) most samples lost in a row before or within it.
+        reset: (k,) 1 if the device's clock started again within it.
         dropped: Whether any index is DROPPED.
     """
 
-    start: list[int]
+    start: Ints
     index: Ints
-    before: list[int]
-    missing: list[int]
-    reset: list[int]
+    before: Ints
+    missing: Ints
+    reset: Ints
     dropped: bool
 
 
@@ -288,9 +288,9 @@ class Timelines:
         np.cumsum([len(packet.arrival_ns) for packet in packets], out=start[1:])
         arrival_ns = np.concatenate([packet.arrival_ns for packet in packets])
         ticks = np.concatenate([packet.ticks if len(packet.ticks) else packet.arrival_ns for packet in packets])
-        return self.place([timeline.number for timeline in timelines], start, arrival_ns, ticks)
+        return self.place(np.array([timeline.number for timeline in timelines], np.int64), start, arrival_ns, ticks)
 
-    def place(self, streams: Sequence[int], start: Ints, arrival_ns: Ints, ticks: Ints) -> Placed:
+    def place(self, streams: Ints, start: Ints, arrival_ns: Ints, ticks: Ints) -> Placed:
         """Place the samples of packets, back to back, those of each stream in order of arrival.
 
         Args:
@@ -302,10 +302,10 @@ class Timelines:
         k = len(streams)
         index, before, missing, reset = np.empty(start[-1], np.int64), *np.zeros((3, k), np.int64)
         dropped = (place if self.compiled else as_written(place))(
-            np.array(streams, np.int64), start, ticks, arrival_ns, self._origin_ns, self.clocks, self.grids,
+            streams, start, ticks, arrival_ns, self._origin_ns, self.clocks, self.grids,
             self.anchors, self.lines, index, before, missing, reset,
         )  # fmt: skip
-        return Placed(start.tolist(), index, before.tolist(), missing.tolist(), reset.tolist(), dropped)
+        return Placed(start, index, before, missing, reset, dropped)
 
     def at(self, streams: Ints, index: Floats) -> Floats:
         """Return gateway seconds of fractional sample indices (n,) of the streams with these numbers (n,)."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
-from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from drivers.driver import MISFIT, Decoder
@@ -28,7 +27,7 @@ class Decoding:
     def decode(self, intakes: Sequence[Intake], sent: Frames) -> Iterator[Packets]:
         """Yield what is decoded of frames of devices, those of one kind next to each other."""
         begin = 0
-        for kind, alike in groupby(intakes, key=attrgetter("decoder.__class__")):
+        for kind, alike in groupby([type(intake.decoder) for intake in intakes]):
             end = begin + len(list(alike))
             parts = pairwise(range(begin, end + 1)) if kind in self._failed else [(begin, end)]
             for first, last in parts:

@@ -5,7 +5,7 @@ A step's frames of all devices are decoded kind by kind and placed by one kernel
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, pairwise
@@ -22,6 +22,7 @@ from gateway.intake.decoding import Decoding, note
 from gateway.intake.frames import Numbered, by_device
 from gateway.intake.placeable import Decoded, Placeable
 from gateway.intake.repeats import Repeats
+from gateway.intake.streams import Stream, Streams, StreamsByDevice
 from gateway.intake.unread import open_driver
 
 CONNECTED = "connected"  # channel of the frame that says: a new connection, whatever was half decoded is void
@@ -67,37 +68,38 @@ class ArrivedBatch:
     Attributes:
         name: Name of the stream.
         numbers: (k,) the devices; one whose packets waited together may come twice.
-        intakes: (k) the same.
-        streams: (k) the stream of each.
+        intakes: (k,) the same, of `Intake`.
+        streams: (k,) the stream of each, of `Stream`.
         versions: (k,) the version of each stream.
         start: (k + 1,) where the samples of each begin.
         index: (n,) as of `Arrived`.
         samples: (n, channels) as of `Arrived`.
         flags: (n,) as of `Arrived`.
-        before: (k) as of `Arrived`.
-        missing: (k) as of `Arrived`.
-        reset: (k) as of `Arrived`.
+        before: (k,) as of `Arrived`.
+        missing: (k,) as of `Arrived`.
+        reset: (k,) as of `Arrived`.
     """
 
     name: str
     numbers: Ints
-    intakes: Sequence[Intake]
-    streams: Sequence[Stream]
+    intakes: NDArray[np.object_]
+    streams: NDArray[np.object_]
     versions: Ints
     start: Ints
     index: Ints
     samples: Floats
     flags: NDArray[np.uint8]
-    before: Sequence[int]
-    missing: Sequence[int]
-    reset: Sequence[int]
+    before: Ints
+    missing: Ints
+    reset: Ints
 
     def one(self, at: int) -> Arrived:
         """Return what arrived of one of the devices, by its place among them."""
         stream, own = self.streams[at], slice(self.start[at], self.start[at + 1])
         return Arrived(
             int(self.numbers[at]), self.name, stream.spec, stream.timeline, self.index[own], self.samples[own],
-            self.flags[own], self.before[at], self.missing[at], bool(self.reset[at]), self.intakes[at].repeated,
+            self.flags[own], int(self.before[at]), int(self.missing[at]), bool(self.reset[at]),
+            self.intakes[at].repeated,
         )  # fmt: skip
 
     def keep_latest(self) -> None:
@@ -111,11 +113,10 @@ class ArrivedBatch:
         counts = np.add.reduceat(which, self.start[:-1], dtype=np.int64)
         some = np.flatnonzero(counts)
         start = np.concatenate([[0], np.cumsum(counts[some])])
-        at = some.tolist()
         return ArrivedBatch(
-            self.name, self.numbers[some], [self.intakes[i] for i in at], [self.streams[i] for i in at],
-            self.versions[some], start, self.index[which], self.samples[which], self.flags[which],
-            [self.before[i] for i in at], [self.missing[i] for i in at], [self.reset[i] for i in at],
+            self.name, self.numbers[some], self.intakes[some], self.streams[some], self.versions[some], start,
+            self.index[which], self.samples[which], self.flags[which], self.before[some], self.missing[some],
+            self.reset[some],
         )  # fmt: skip
 
 
@@ -127,21 +128,6 @@ class StreamCount:
     lost: int
     resets: int
     repeated: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stream:
-    """A stream that has brought samples, and its specification when it did.
-
-    Attributes:
-        spec: As the device announced it.
-        timeline: Where its samples lie in time.
-        version: Of the specification: another number for each, of any stream.
-    """
-
-    spec: StreamSpec
-    timeline: Timeline
-    version: int
 
 
 class Intake:
@@ -265,11 +251,15 @@ class Intakes:
 
     Attributes:
         all: The devices by number.
+        worn: (devices,) whether somebody wears each.
         timelines: Where their samples lie in time.
     """
 
     def __init__(self, origin_ns: int) -> None:
         self.all: list[Intake] = []
+        self.worn = np.zeros(0, np.bool_)
+        self._each = np.zeros(0, np.object_)  # the same as ``all``
+        self._streams: defaultdict[str, StreamsByDevice] = defaultdict(StreamsByDevice)
         self._numbers: dict[str, int] = {}
         self._rank = np.zeros(0, np.uint16)  # by device number: kind by kind
         self._versions = count(1)
@@ -280,13 +270,16 @@ class Intakes:
         """Say which devices are worn, each with the id of its slot, and that no others are; return their numbers."""
         for intake in self.all:
             intake.slot = None
-        return [self._wear(device, slot) for device, slot in devices]
+        numbers = [self._wear(device, slot) for device, slot in devices]
+        self.worn = np.array([intake.slot is not None for intake in self.all], np.bool_)
+        return numbers
 
     def _wear(self, device: Device, slot: str) -> int:
         number = self._numbers.get(device.id)
         if number is None or not same_device(self.all[number].device, device):
             number = self._numbers[device.id] = len(self.all)
             self.all.append(Intake(device, slot))
+            self._each = np.array(self.all, np.object_)
             self._rank_kinds()
         intake = self.all[number]
         intake.device, intake.slot = device, slot
@@ -307,11 +300,11 @@ class Intakes:
         """Place what was decoded; what has been there before is left out."""
         if not packets:
             return []
-        streams = [self._streams(each) for each in packets]
+        streams = [self._streams_of(each) for each in packets]
         columns = [each.packets for each in packets]
         counts = np.concatenate([np.diff(each.start) for each in columns])
         placed = self.timelines.place(
-            [stream.timeline.number for part in streams for stream in part],
+            np.concatenate([part.timelines for part in streams]),
             np.concatenate([[0], np.cumsum(counts)]),
             np.concatenate([each.arrival_ns for each in columns]),
             np.concatenate([each.ticks if len(each.ticks) else each.arrival_ns for each in columns]),
@@ -319,17 +312,18 @@ class Intakes:
         arrived: list[ArrivedBatch] = []
         first = begin = 0
         for each, part in zip(packets, streams, strict=True):
-            last, end = first + len(part), begin + len(each.packets.arrival_ns)
+            last, end = first + len(part.each), begin + len(each.packets.arrival_ns)
             batch = ArrivedBatch(
-                each.packets.stream, each.numbers, [self.all[number] for number in each.numbers.tolist()], part,
-                np.array([stream.version for stream in part], np.int64), each.packets.start,
-                placed.index[begin:end], each.packets.samples, each.packets.flags, placed.before[first:last],
-                placed.missing[first:last], placed.reset[first:last],
+                each.packets.stream, each.numbers, self._each[each.numbers], part.each, part.versions,
+                each.packets.start, placed.index[begin:end], each.packets.samples, each.packets.flags,
+                placed.before[first:last], placed.missing[first:last], placed.reset[first:last],
             )  # fmt: skip
             first, begin = last, end
-            arrived += _news(batch) if placed.dropped else [batch]
-        for batch in arrived:
-            batch.keep_latest()
+            new = _news(batch) if placed.dropped else [batch]
+            if part.sporadic.any():
+                for some in new:
+                    some.keep_latest()
+            arrived += new
         return arrived
 
     def _decode(self, numbers: Ints, sent: Frames) -> Iterator[Placeable]:
@@ -337,7 +331,7 @@ class Intakes:
 
         What a stream is, is asked while the decoder that read it is there: the next connection's knows nothing yet.
         """
-        for packets in self._decoding.decode([self.all[number] for number in numbers.tolist()], sent):
+        for packets in self._decoding.decode(self._each[numbers].tolist(), sent):
             own = numbers[packets.device]
             if specs := self._specs(own, packets):
                 yield Placeable(own, packets, specs)
@@ -357,32 +351,37 @@ class Intakes:
 
     def _specs(self, numbers: Ints, packets: Packets) -> list[StreamSpec]:
         """Return the stream of each device as announced; none where it is another one than the samples are of."""
-        every, name, columns = self.all, packets.stream, packets.samples.shape[1]
-        specs: list[StreamSpec] = []
-        for number in numbers.tolist():
-            spec = every[number].decoder.streams.get(name)
-            if spec is None or len(spec.channels) != columns:
-                note([every[each] for each in numbers.tolist()], MISFIT)
-                return []
-            specs.append(spec)
-        return specs
+        name, columns, every = packets.stream, packets.samples.shape[1], self._each[numbers].tolist()
+        specs = [
+            spec
+            for intake in every
+            if (spec := intake.decoder.streams.get(name)) is not None and len(spec.channels) == columns
+        ]
+        if len(specs) == len(every):
+            return specs
+        note(every, MISFIT)
+        return []
 
-    def _streams(self, each: Placeable) -> list[Stream]:
+    def _streams_of(self, each: Placeable) -> Streams:
         """Return the streams of packets, begun where they are new, with their specification of now."""
         name = each.packets.stream
-        return [
-            stream
-            if (stream := self.all[number].placed.get(name)) is not None and stream.spec is spec
-            else self._renewed(self.all[number], name, spec)
-            for number, spec in zip(each.numbers.tolist(), each.specs, strict=True)
-        ]
+        return self._streams[name].of(each.numbers, each.specs) or Streams.of(
+            [
+                stream
+                if (stream := self.all[number].placed.get(name)) is not None and stream.spec is spec
+                else self._renewed(number, name, spec)
+                for number, spec in zip(each.numbers.tolist(), each.specs, strict=True)
+            ]
+        )
 
-    def _renewed(self, intake: Intake, name: str, spec: StreamSpec) -> Stream:
+    def _renewed(self, number: int, name: str, spec: StreamSpec) -> Stream:
         """Return a stream as it is announced now; what came before keeps what was announced for it."""
+        intake = self.all[number]
         before = intake.placed.get(name)
         timeline = self.timelines.add(spec) if before is None else before.timeline
         timeline.set_rate(spec.rate_hz)
         stream = intake.placed[name] = Stream(spec, timeline, next(self._versions))
+        self._streams[name].put(number, stream)
         return stream
 
     def _rank_kinds(self) -> None:

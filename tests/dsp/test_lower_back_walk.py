@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from dsp.batch import Batch
 from dsp.catalogue import CATALOGUE
 from dsp.lower_back.lower_back import LowerBack, LowerBackWalk
+from dsp.lower_back.walk import TimedEvent, timed_events
 from dsp.result import Result
 from tests.dsp.walker import Stream, walker
 
@@ -19,6 +20,10 @@ def seconds(index: Floats) -> Floats:
     return 10.0 + index / 100.0
 
 
+def timed(events: NDArray[np.void]) -> list[TimedEvent]:
+    return timed_events(events, seconds(events["start"]), seconds(events["index"]))
+
+
 def results(stream: Stream, chunk: int, **body: float) -> list[Result]:
     back, walk = LowerBack(), LowerBackWalk()
     sensor = back.attach(100.0, **body)
@@ -26,8 +31,8 @@ def results(stream: Stream, chunk: int, **body: float) -> list[Result]:
     for a in range(0, len(stream.index), chunk):
         part = stream[a : a + chunk]
         events = back.process(Batch.single(part.index, part.acc, part.gyr, sensor))
-        found += walk.process(events, seconds, 10.0 + float(part.index[-1]) / 100.0)
-    found += walk.process(back.flush(sensor), seconds, 10.0 + float(stream.index[-1]) / 100.0)
+        found += walk.process(timed(events), 10.0 + float(part.index[-1]) / 100.0)
+    found += walk.process(timed(back.flush(sensor)), 10.0 + float(stream.index[-1]) / 100.0)
     return found + walk.finish()
 
 
@@ -40,9 +45,9 @@ def test_a_walk_that_is_asked_only_when_it_is_due_gives_the_same() -> None:
         part = stream[a : a + 5]
         events = back.process(Batch.single(part.index, part.acc, part.gyr, sensor))
         now_s = 10.0 + float(part.index[-1]) / 100.0
-        once = asked.process(events if len(events) else None, seconds, now_s)
+        once = asked.process(timed(events), now_s)
         if len(events) or now_s >= spared.due_s:
-            assert spared.process(events, seconds, now_s) == once
+            assert spared.process(timed(events), now_s) == once
         else:
             assert once == []
             spared_calls += 1

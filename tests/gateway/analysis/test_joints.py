@@ -10,7 +10,8 @@ from drivers.packet import Packet, StreamSpec
 from dsp.result import Result
 from gateway.analysis.joints import CURVES_EVERY_S, JointBank, SubjectJoints, pairs, strides_of
 from gateway.clocks.timeline import Timelines
-from gateway.intake.intake import ArrivedBatch, Stream
+from gateway.intake.intake import ArrivedBatch
+from gateway.intake.streams import Stream
 from simulators.body.body import Placement
 from tests.dsp.bodies import SensorData, body, straight, wear
 from tests.dsp.legs import true_angles
@@ -42,9 +43,10 @@ class Arrivals:
         flags = np.zeros(len(ns), np.uint8)
         packet = Packet("imu", ns + 5_000_000, ns // 1000, samples, flags)
         placed = self._timelines.place_packets([self._streams[number]], [packet])
+        streams = np.array([Stream(SPEC, self._streams[number], 1)], np.object_)
         return ArrivedBatch(
-            "imu", np.array([number]), [], [Stream(SPEC, self._streams[number], 1)], np.array([1]),
-            np.array(placed.start), placed.index, samples, flags, placed.before, placed.missing, placed.reset,
+            "imu", np.array([number]), np.zeros(0, np.object_), streams, np.array([1]),
+            placed.start, placed.index, samples, flags, placed.before, placed.missing, placed.reset,
         )  # fmt: skip
 
 

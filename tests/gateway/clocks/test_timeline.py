@@ -156,8 +156,8 @@ def test_many_streams_at_once_are_each_placed_as_alone(portions: list[tuple[int,
         single.append(place(*alone[stream], packets[-1][1]))
     placed = together.place_packets([timeline for timeline, _ in packets], [part for _, part in packets])
     assert np.array_equal(placed.index, np.concatenate([part.index for part in single]))
-    assert placed.before == [before for part in single for before in part.before]
-    assert placed.missing == [missing for part in single for missing in part.missing]
+    assert placed.before.tolist() == [before for part in single for before in part.before]
+    assert placed.missing.tolist() == [missing for part in single for missing in part.missing]
     for many, (_, lone) in zip(shared, alone, strict=True):
         assert many.fit == lone.fit
         assert many.newest_s == lone.newest_s
