@@ -216,6 +216,8 @@ class PersonMovement(PersonOperators):
         for number in self._looked_at:
             self._banks.motions.finish(number)
         results = self._drain()
+        if self._posture is not None:
+            results += self._posture.finish()
         if self._walk is not None:
             walked = self._walk.finish(self._doubt_s())
             results += self._of_legs(walked)
@@ -226,7 +228,7 @@ class PersonMovement(PersonOperators):
         return results
 
     def _drain(self) -> list[DeviceResult]:
-        """Return what single sensors showed, two of them together where they make one thing of the person."""
+        """Return what single sensors showed, but what two of them make one thing of."""
         results = self._banks.motions.drain(self._looked_at)
         return results if self._posture is None else self._posture.combine(results)
 
