@@ -330,9 +330,10 @@ def heard_together(done: Performance) -> Iterator[Event]:
             signals = done.signals[placement]
             within = slice(*np.searchsorted(signals.index, [first, first + PACKET]))
             for said in detectors[part].process(signals.index[within], signals.acc[within], signals.gyr[within]):
-                for one in both.add(part, said.at / RATE_HZ, said):
-                    newest = float(signals.index[within][-1])
-                    yield {"index": one.at_s * RATE_HZ, "newest": newest, "posture": one.posture or ""}
+                both.add(part, said.at / RATE_HZ, said)
+        newest = float(first + PACKET)
+        for one in both.report(newest / RATE_HZ):
+            yield {"index": one.at_s * RATE_HZ, "newest": newest, "posture": one.posture or ""}
 
 
 def agreement(events: Sequence[Event], truth: Truth, alike: Mapping[str, str]) -> NDArray[np.float64]:

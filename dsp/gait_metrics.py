@@ -22,6 +22,7 @@ _space = partial(Metric, unit="m", unit_text="m", kind="stride", sides=EACH_FOOT
 _joint = partial(Metric, unit="deg", unit_text="°", kind="stride", sides=EACH_FOOT, group="joints", digits=0)
 _symmetry = partial(Metric, unit="1", unit_text="", kind="window", sides=BODY, group="symmetry", digits=2)
 _variability = partial(Metric, unit="1", unit_text="", kind="window", sides=BODY, group="variability", digits=2)
+_smoothness = partial(Metric, unit="1", unit_text="", kind="stride", sides=EACH_FOOT, group="variability", digits=2)
 _turn = partial(Metric, unit="deg", unit_text="°", kind="window", sides=EACH_FOOT, group="turns", digits=0)
 
 GAIT: Final[tuple[Metric, ...]] = (
@@ -338,6 +339,24 @@ GAIT: Final[tuple[Metric, ...]] = (
         high=1.0,
         description=(
             "Unbiased autocorrelation of vertical acceleration one mean stride apart (Moe-Nilssen & Helbostad 2004)."
+        ),
+    ),
+    _smoothness(
+        "stride_sparc",
+        "Stride, smoothness (SPARC)",
+        high=0.0,
+        description=(
+            "Spectral arc length of the angular speed of the foot, else the shank, from initial contact to initial"
+            " contact: nearer to 0 is smoother (Balasubramanian 2015). Not comparable between placements, nor with that"
+            " of a rise or a repetition."
+        ),
+    ),
+    _smoothness(
+        "stride_ldlj",
+        "Stride, smoothness (LDLJ)",
+        description=(
+            "Log dimensionless jerk of the acceleration of the foot, its mean taken off: nearer to 0 is smoother."
+            " Depends on the sampling rate and on the noise of the sensor (Melendez-Calderon 2021)."
         ),
     ),
     _turn(

@@ -23,8 +23,9 @@ POSTURE: Final[tuple[Metric, ...]] = (
         high=4.0,
         description="From its beginning until the next: 0 lying, 1 sitting, 2 standing, 3 walking, 4 stairs. From the"
         " inclination of a thigh and of the trunk together; of one of them alone it is degraded where that cannot tell"
-        " (a thigh: lying from sitting, a trunk: sitting from standing), and a wrist is a guess. One that begins before"
-        " another takes its place from there on.",
+        " (a thigh: lying from sitting, a trunk: sitting from standing), and a wrist is a guess. One that begins"
+        " with or before another takes its place from there on: what does not last half a second is a moment of a"
+        " movement, and gives its beginning to what comes after it.",
     ),
     _activity(
         "upright_time",

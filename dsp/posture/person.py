@@ -11,15 +11,19 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
+from dsp.posture.dwell import LEAST_S, Dwelling
 from dsp.posture.posture import LOST, MAYBE_STAIRS, NOT_WALKED, Name, Posture
 from dsp.result import Quality
 
-ALGORITHM: Final = "person-posture/1"
+ALGORITHM: Final = "person-posture/2"
 Part = Literal["trunk", "thigh"]
 PARTS: Final[tuple[Part, ...]] = ("trunk", "thigh")
 LEVEL: Final = frozenset({"sitting", "lying"})
 REMEMBERED: Final = 64
-"""Changes of each sensor, and of what was told: many more than fall into the seconds by which one sensor is later."""
+"""Changes of each sensor: many more than fall into the seconds by which one sensor is later."""
+WAIT_S: Final = LEAST_S + 0.5
+"""How old a posture is when it is told: sensors look each half second, and one of the two may see a movement a look
+later than the other."""
 
 BENT: Final = "the trunk is level and the thigh hangs: bent over, or a leg beside the bed"
 SILENT: Final[dict[Part, str]] = {"trunk": "the trunk's sensor is silent", "thigh": "the thigh's sensor is silent"}
@@ -46,53 +50,49 @@ class PersonPosture(NamedTuple):
 class TwoSensors:
     """The posture of somebody who wears a sensor on the trunk and one on a thigh.
 
-    What is told does not depend on which sensor is heard first: the posture at a moment follows from what each of the
-    two says of that moment.
+    What is told in the end does not depend on which sensor is heard first: the posture at a moment follows from what
+    each of the two says of that moment. What does not last (`dsp.posture.dwell`) is not told.
     """
 
     def __init__(self) -> None:
         self._shown: dict[Part, list[tuple[float, Posture]]] = {part: [] for part in PARTS}
         self._silent_s: dict[Part, float] = {}
-        self._known: list[PersonPosture] = []
+        self._dwelling: Dwelling[tuple[Name | None, Quality, str, tuple[Part, ...]]] = Dwelling(LEAST_S, WAIT_S)
 
-    def add(self, part: Part, at_s: float, posture: Posture) -> Iterator[PersonPosture]:
-        """Take what one sensor says (`PostureDetector`), from a time on the common clock on; yield what follows."""
+    def add(self, part: Part, at_s: float, posture: Posture) -> None:
+        """Take what one sensor says (`PostureDetector`), from a time on the common clock on."""
         shown = self._shown[part]
         while shown and shown[-1][0] >= at_s:
             shown.pop()
         shown.append((at_s, posture))
         del shown[:-REMEMBERED]
-        return self._renew(at_s)
+        self._renew(at_s)
 
-    def fall_silent(self, part: Part, at_s: float) -> Iterator[PersonPosture]:
-        """Take that nothing more is heard of a sensor from a time on; yield what follows, if it is news."""
-        if part in self._silent_s or not self._shown[part]:
-            return iter(())
-        self._silent_s[part] = at_s
-        return self._renew(at_s)
+    def fall_silent(self, part: Part, at_s: float) -> None:
+        """Take that nothing more is heard of a sensor from a time on."""
+        if part not in self._silent_s and self._shown[part]:
+            self._silent_s[part] = at_s
+            self._renew(at_s)
 
-    def hear_again(self, part: Part) -> Iterator[PersonPosture]:
-        """Take that a sensor has sent again, and what it sent late counts; yield what follows, if it is news."""
+    def hear_again(self, part: Part) -> None:
+        """Take that a sensor has sent again, and what it sent late counts."""
         at_s = self._silent_s.pop(part, None)
-        return iter(()) if at_s is None else self._renew(at_s)
+        if at_s is not None:
+            self._renew(at_s)
 
-    def _renew(self, from_s: float) -> Iterator[PersonPosture]:
-        """Yield what is told anew from a time on: the first that differs from what was told, and all after it."""
-        kept = [one for one in self._known if one.at_s < from_s]
-        before, new = self._known[len(kept) :], list[PersonPosture]()
-        last = kept[-1] if kept else None
+    def report(self, now_s: float) -> Iterator[PersonPosture]:
+        """Yield what is known to last and was not told yet; both sensors have been heard of up to ``now_s``.
+
+        Nothing that is true for `LEAST_S` is told later than it is known, or than `WAIT_S` after it began.
+        """
+        for at_s, state in self._dwelling.report(now_s):
+            yield PersonPosture(at_s, *state)
+
+    def _renew(self, from_s: float) -> None:
+        """Find anew what holds from a time on."""
+        self._dwelling.forget(from_s)
         for at_s in self._changes(from_s):
-            now = PersonPosture(at_s, *self._seen(at_s))
-            if last is None or now[1:] != last[1:]:
-                new.append(now)
-                last = now
-        same = 0
-        while same < min(len(new), len(before)) and new[same] == before[same]:
-            same += 1
-        self._known = (kept + new)[-REMEMBERED:]
-        if same == len(new) and same < len(before) and last is not None:
-            yield last._replace(at_s=before[same].at_s)  # what was told from there on is taken back
-        yield from new[same:]
+            self._dwelling.find(at_s, self._seen(at_s))
 
     def _changes(self, from_s: float) -> list[float]:
         later = {at_s for shown in self._shown.values() for at_s, _ in shown if at_s > from_s}

@@ -5,7 +5,8 @@ border lies half way between walking and sitting. Whoever lies has rolled about 
 sitting down (Lyden et al. 2016, doi 10.1249/MSS.0000000000000813), which nobody does in a chair; who lies on the back
 and never rolls is called sitting, and sitting from a thigh never counts as wrong for sedentary time. A trunk that is
 level lies; one that is upright stands, for it cannot tell a chair from standing. A forearm hangs in walking and lies
-level at rest: what a wrist says is a guess about the legs, and always degraded.
+level at rest: what a wrist says is a guess about the legs, and always degraded. What does not last is not told
+(`dsp.posture.dwell`).
 
 Compared with video of 12 people of `tug` (phone in a pocket any way round, watch on a wrist), in `tests/dsp`.
 """
@@ -19,12 +20,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Floats
+from dsp.posture.dwell import LEAST_S, Dwelling
 from dsp.posture.stepping import PAUSED, RHYTHMIC, climbing, mean_of, spreads
 from dsp.posture.upright import Upright, degrees_between, unit
 from dsp.posture.watch import Look, Watch
 from dsp.result import Quality
 
-ALGORITHM: Final = "posture/2"
+ALGORITHM: Final = "posture/3"
 Name = Literal["lying", "sitting", "standing", "walking", "stairs"]
 Segment = Literal["thigh", "wrist", "trunk"]
 
@@ -60,6 +62,7 @@ STEADY_DEG: Final = 4.0
 """Past the border by so much before anybody changes."""
 CLIMB_MEMORY: Final = 8
 """Half seconds: a few heavy steps are no stairs."""
+LEAST_BLOCKS: Final = LEAST_S * BLOCK_HZ
 LOST_BLOCKS: Final = 2 * BLOCK_HZ
 """A gap as long as this may hold a transfer."""
 
@@ -106,7 +109,8 @@ def slow_stir(segment: Segment) -> float:
 class PostureDetector:
     """The posture of one wearer, as samples come; the same in any chunking.
 
-    A posture is known half a second to two seconds after it began, and then dated back.
+    A posture is known half a second to two seconds after it began, dated back, and told at once. What turns out then
+    to have been a moment (`LEAST_S`) gives its beginning to what came after it.
 
     Args:
         rate_hz: Samples a second, at least 20.
@@ -131,6 +135,7 @@ class PostureDetector:
         self._least_stir = WALKING_STIR[self._segment]
         self._slow_stir = slow_stir(self._segment)
         self._now: Posture | None = None
+        self._dwelling: Dwelling[tuple[Name | None, Quality, str]] = Dwelling(LEAST_BLOCKS)
         self._forget()
 
     @property
@@ -167,10 +172,15 @@ class PostureDetector:
         self._look = look
         if self._now is not None and look.gap >= LOST_BLOCKS:
             self._now = None
-            yield Posture(self._watcher.index_of(look.end - TURN_BLOCKS - look.gap), None, "invalid", LOST)
+            self._dwelling.find(look.end - TURN_BLOCKS - look.gap, (None, "invalid", LOST))
             self._forget()
-        if 2 * look.n_known < TURN_BLOCKS:
-            return
+        if 2 * look.n_known >= TURN_BLOCKS:
+            self._see(look)
+        for block, state in self._dwelling.report(look.end):
+            yield Posture(self._watcher.index_of(block), *state)
+
+    def _see(self, look: Look) -> None:
+        """Take what a look shows."""
         level = self._lies_level()
         walking = self._walks(level=level)
         level = level and not walking
@@ -182,8 +192,8 @@ class PostureDetector:
         if self._now is None or (self._now.posture, self._now.reason) != (name, reason):
             renamed = self._now is None or self._now.posture != name
             block = look.end - (since if renamed else TURN_BLOCKS)
-            self._now = Posture(self._watcher.index_of(block), name, quality, reason)
-            yield self._now
+            self._now = Posture(block, name, quality, reason)
+            self._dwelling.find(block, self._now[1:])
 
     def _walks(self, *, level: bool) -> bool:
         """Return whether the wearer walks, and learn from it which way is upright."""

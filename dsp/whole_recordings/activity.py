@@ -116,10 +116,10 @@ def find_person_postures(
     on_trunk, on_thigh = PostureDetector(rate_hz, trunk_placement), PostureDetector(rate_hz, "thigh", along=along)
     detectors: dict[Part, PostureDetector] = {"trunk": on_trunk, "thigh": on_thigh}
     end = max((int(index[-1]) + 1 for index in numbers.values() if len(index)), default=0)
-    both, given_out = TwoSensors(), list[PersonPosture]()
+    both = TwoSensors()
     for part, shown in _shown(forces, numbers, detectors, end, max(1, round(rate_hz))):
-        given_out += both.add(part, shown.at / rate_hz, shown)
-    return _person_table(given_out, end / rate_hz)
+        both.add(part, shown.at / rate_hz, shown)
+    return _person_table(list(both.report(end / rate_hz)), end / rate_hz)
 
 
 def _shown(

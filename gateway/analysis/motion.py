@@ -14,6 +14,7 @@ from config.protocol import Protocol as SessionProtocol
 from config.protocol import read_protocol
 from config.settings import Device, Placement
 from dsp.found import Found
+from dsp.result import Quality
 from gateway.model.ward import Bed
 
 if TYPE_CHECKING:
@@ -63,6 +64,22 @@ class MarkedMotion(MotionOperator, Protocol):
             text: In lower case.
             at: When, as the number of a sample on the sensor's grid; it may be a fraction, and lie before or behind
                 what was processed.
+        """
+        ...
+
+
+@runtime_checkable
+class SteppingMotion(MotionOperator, Protocol):
+    """One that goes by the strides of the leg that its sensor is on, which the walk of the person tells."""
+
+    def stride(self, first: float, last: float, quality: Quality, reason: str) -> None:
+        """Take a stride, from initial contact to initial contact, as numbers of samples on the sensor's grid.
+
+        Args:
+            first: Of its beginning; a fraction, and it may lie behind what was processed, as ``last``.
+            last: Of its end.
+            quality: How sure the stride is.
+            reason: Why not ok.
         """
         ...
 

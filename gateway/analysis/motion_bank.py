@@ -22,7 +22,15 @@ from dsp.found import Found
 from dsp.limits import MOST_FORCE, MOST_SPIN
 from dsp.result import Result, Side
 from gateway.analysis.axes import picks
-from gateway.analysis.motion import ClosingMotion, MarkedMotion, Motion, MotionOperator, SharedPart, Worn
+from gateway.analysis.motion import (
+    ClosingMotion,
+    MarkedMotion,
+    Motion,
+    MotionOperator,
+    SharedPart,
+    SteppingMotion,
+    Worn,
+)  # fmt: skip
 from gateway.analysis.motions import MOTIONS
 from gateway.analysis.sensor_bank import Refuse
 from gateway.analysis.ward_operators import DeviceResult
@@ -35,7 +43,7 @@ TURN_S: Final = 2.0
 """An operator is called as often: nothing that it finds is later by more for it. A fall is known seconds after it
 anyway, and a ward costs a quarter less than with a second."""
 TEST_TURN_S: Final = 1.0
-"""In a session with a test or an exercise, where somebody waits for what is counted."""
+"""In a session with a test or an exercise: somebody waits for what is counted."""
 ROOM: Final = 512  # samples of a sensor that wait at most: one that samples faster has its turn more often
 SILENT_S: Final = 2.5
 """What waits of a sensor that has sent nothing for so long, longer than any turn, is not left waiting."""
@@ -82,6 +90,17 @@ class _Sensor:
     timeline: Timeline | None = None
     marks: list[tuple[str, float]] = field(default_factory=list)
     last: int = 0
+
+    @property
+    def started(self) -> bool:
+        """Whether there are samples by which it is known where on the grid a time lies."""
+        return self.timeline is not None and math.isfinite(self.timeline.newest_s)
+
+    def number_of(self, at_s: float) -> float:
+        """Return the number of the sample at a gateway time, in parts of one; there is a timeline."""
+        assert self.timeline is not None
+        known = float(self.last)
+        return known + (at_s - float(self.timeline.at(np.array([known]))[0])) * self.rate_hz
 
 
 class _Turn(NamedTuple):
@@ -193,11 +212,20 @@ class MotionBank:
         self._sensors[number].marks.append((text.strip().lower(), now_s))
         self._tell_marks(number)
 
+    def stride(self, number: int, stride: Result) -> None:
+        """Tell the operators of a device, if it has any, of a stride of its leg."""
+        if (sensor := self._sensors.get(number)) is None or not sensor.started:
+            return
+        at = sensor.number_of(stride.start_s), sensor.number_of(stride.end_s)
+        for motion, operator in list(sensor.operators):
+            if isinstance(operator, SteppingMotion):
+                tell = partial(operator.stride, *at, stride.quality, stride.reason)
+                self._note(number, motion, operator, partial(_told, tell))
+
     def finish(self, number: int) -> None:
         """Whoever wears a device takes it off, or the session is over: `drain` then has what was open."""
         self._run([number])
-        sensor = self._sensors[number]
-        for motion, operator in list(sensor.operators):
+        for motion, operator in list(self._sensors[number].operators):
             if isinstance(operator, ClosingMotion):
                 self._note(number, motion, operator, operator.finish)
 
@@ -216,18 +244,8 @@ class MotionBank:
             sensor.rate_hz, sensor.operators = rate_hz, []
             worn = Worn.of(sensor.bed, sensor.device, rate_hz)
             for motion in sensor.motions:
-                self._make(number, motion, worn)
+                _make(sensor, motion, worn, partial(self._refuse, number))
             sensor.parts = tuple(worn.parts.values())
-
-    def _make(self, number: int, motion: Motion, worn: Worn) -> None:
-        """Give a device the operator of a row, or say why it has none."""
-        try:
-            self._sensors[number].operators.append((motion, motion.make(worn)))
-        except ValueError as problem:  # a rate that a device may be set to, and an operator is not made for
-            self._refuse(number, str(problem))
-        except Exception:
-            log.exception("%s of %s failed", motion.name, self._sensors[number].device.id)
-            self._refuse(number, f"{motion.name}: the program failed")
 
     def _add_one(self, arrived: ArrivedBatch, at: int, row: int) -> None:
         """Have wait what arrived of one device; as much at a time as there is room for."""
@@ -255,9 +273,8 @@ class MotionBank:
         turns = [self._take(number) for number in numbers if self._held[self._sensors[number].row]]
         _feed((part, turn) for turn in turns for part in self._sensors[turn.number].parts)
         for turn in turns:
-            sensor = self._sensors[turn.number]
             self._tell_marks(turn.number)
-            for motion, operator in list(sensor.operators):
+            for motion, operator in list(self._sensors[turn.number].operators):
                 self._note(turn.number, motion, operator, partial(operator.process, *turn[1:]))
 
     def _take(self, number: int) -> _Turn:
@@ -275,22 +292,16 @@ class MotionBank:
         return _Turn(number, index, samples[:, :3].copy(), samples[:, 3:].copy())
 
     def _tell_marks(self, number: int) -> None:
-        """Tell operators of marks, once there are samples by which it is known where on the grid they lie."""
+        """Tell operators of marks, once it is known where on the grid they lie."""
         sensor = self._sensors[number]
-        if (
-            not sensor.marks
-            or sensor.timeline is None
-            or not sensor.operators
-            or not np.isfinite(sensor.timeline.newest_s)
-        ):
+        if not sensor.marks or not sensor.operators or not sensor.started:
             return
         marks, sensor.marks = sensor.marks, []
         for text, at_s in marks:
-            known = float(sensor.last)
-            at = known + (at_s - float(sensor.timeline.at(np.array([known]))[0])) * sensor.rate_hz
+            at = sensor.number_of(at_s)
             for motion, operator in list(sensor.operators):
                 if isinstance(operator, MarkedMotion):
-                    self._note(number, motion, operator, partial(_marked, operator, text, at))
+                    self._note(number, motion, operator, partial(_told, partial(operator.mark, text, at)))
 
     def _note(self, number: int, motion: Motion, operator: MotionOperator, ask: Callable[[], Iterable[Found]]) -> None:
         """Note what an operator finds; one that fails does so alone: the other patients' devices go on."""
@@ -315,7 +326,7 @@ class MotionBank:
         defects = sensor.defects[motion.name] = sensor.defects.get(motion.name, 0) + 1
         if defects < MOST_DEFECTS:
             worn = Worn.of(sensor.bed, sensor.device, sensor.rate_hz)
-            self._make(number, motion, replace(worn, interrupted=True))
+            _make(sensor, motion, replace(worn, interrupted=True), partial(self._refuse, number))
 
     def _take_row(self, number: int) -> int:
         if not self._free:
@@ -330,6 +341,17 @@ class MotionBank:
         self._row[number], self._number[row], self._version[number] = row, number, 0
         self._held[row] = self._due[row] = 0
         return row
+
+
+def _make(sensor: _Sensor, motion: Motion, worn: Worn, refuse: Callable[[str], None]) -> None:
+    """Give a sensor the operator of a row, or say why it has none."""
+    try:
+        sensor.operators.append((motion, motion.make(worn)))
+    except ValueError as problem:  # a rate that a device may be set to, and an operator is not made for
+        refuse(str(problem))
+    except Exception:
+        log.exception("%s of %s failed", motion.name, sensor.device.id)
+        refuse(f"{motion.name}: the program failed")
 
 
 def _feed(fed: Iterable[tuple[SharedPart, _Turn]]) -> None:
@@ -352,8 +374,8 @@ def _with_room(row: Ints, version: Ints, number: int) -> tuple[Ints, Ints]:
     return np.pad(row, more, constant_values=NOT_FED), np.pad(version, more)
 
 
-def _marked(operator: MarkedMotion, text: str, at: float) -> Iterable[Found]:
-    operator.mark(text, at)
+def _told(tell: Callable[[], None]) -> Iterable[Found]:
+    tell()
     return ()
 
 

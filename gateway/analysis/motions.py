@@ -34,6 +34,12 @@ def _freezing(worn: Worn) -> MotionOperator:
     return FreezingMetrics(worn.rate_hz, episodes=worn.placement != "lower_back", freeze_index=freeze_index)
 
 
+def _smoothness(worn: Worn) -> MotionOperator:
+    from dsp.gait.stride_smoothness import StrideSmoothness
+
+    return StrideSmoothness(worn.rate_hz, "foot" if worn.placement.endswith("_foot") else "shank")
+
+
 def _tremor(worn: Worn) -> MotionOperator:
     from dsp.tremor.measured import TremorMetrics
 
@@ -105,6 +111,18 @@ MOTIONS: Final[tuple[Motion, ...]] = (
         places=(("left_shank", "right_shank"), ("left_foot", "right_foot"), ("lower_back",)),
         metrics=("freeze_index_multitaper", "freezing_episode", "n_fog", "pct_time_frozen"),
         make=_freezing,
+    ),
+    Motion(  # of the leg's sensor that tells its strides (`gateway.analysis.contacts.steps_by`)
+        "smoothness of the left leg",
+        places=(("left_foot",), ("left_shank",)),
+        metrics=("stride_sparc", "stride_ldlj"),
+        make=_smoothness,
+    ),
+    Motion(
+        "smoothness of the right leg",
+        places=(("right_foot",), ("right_shank",)),
+        metrics=("stride_sparc", "stride_ldlj"),
+        make=_smoothness,
     ),
     Motion(
         "tremor",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
@@ -196,6 +196,7 @@ class PersonMovement(PersonOperators):
             walked = self._step_legs(self._walk, now_s)
             self._look_again(-math.inf if self._walk.waiting else self._walk.due_s + PAUSE_NOTICED_S)
             if walked:
+                self._tell_strides(walked)
                 results += self._of_legs(walked)
             if self._joints is not None:
                 results += self._joints.step(walked)
@@ -210,11 +211,14 @@ class PersonMovement(PersonOperators):
 
     def finish(self) -> list[DeviceResult]:
         """End of the run: close what is open."""
+        walked = [] if self._walk is None else self._walk.finish(self._doubt_s())
+        self._tell_strides(walked)
         for number in self._looked_at:
             self._banks.motions.finish(number)
         results = self._drain()
+        if self._posture is not None:
+            results += self._posture.finish()
         if self._walk is not None:
-            walked = self._walk.finish(self._doubt_s())
             results += self._of_legs(walked)
             if self._joints is not None:
                 results += self._joints.finish(walked)
@@ -222,8 +226,15 @@ class PersonMovement(PersonOperators):
             results += [(result, (number,)) for result in walk.finish()]
         return results
 
+    def _tell_strides(self, walked: Iterable[Result]) -> None:
+        """Tell operators of a leg's sensor which strides it made."""
+        for result in walked:
+            if result.metric == "stride_time" and result.value is not None:
+                for number in self._of_side.get(result.side, ()):
+                    self._banks.motions.stride(number, result)
+
     def _drain(self) -> list[DeviceResult]:
-        """Return what single sensors showed, two of them together where they make one thing of the person."""
+        """Return what single sensors showed, but what two of them make one thing of."""
         results = self._banks.motions.drain(self._looked_at)
         return results if self._posture is None else self._posture.combine(results)
 

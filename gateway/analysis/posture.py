@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from config.settings import Device, Placement
@@ -50,34 +50,40 @@ class PostureOfPerson:
         self._both = TwoSensors()
 
     def combine(self, results: Iterable[DeviceResult]) -> list[DeviceResult]:
-        """Return results, with the person's posture in place of that of either sensor."""
-        found: list[DeviceResult] = []
+        """Return results without posture: what either sensor says of that is taken, and `look` tells what follows."""
+        others: list[DeviceResult] = []
         for result, numbers in results:
             part = self._parts.get(numbers[0]) if result.metric == "posture" else None
             if part is None:
-                found.append((result, numbers))
+                others.append((result, numbers))
                 continue
             name = None if result.value is None else NAMES[result.value]
-            shown = Posture(result.start_s, name, result.quality, result.reason)
-            found += self._known(self._both.hear_again(part))
-            found += self._known(self._both.add(part, result.start_s, shown))
-        return found
+            self._both.hear_again(part)
+            self._both.add(part, result.start_s, Posture(result.start_s, name, result.quality, result.reason))
+        return others
 
     def look(self, now_s: float) -> list[DeviceResult]:
-        """Return what follows from a sensor's silence, or from its end, at a gateway time."""
-        found: list[DeviceResult] = []
+        """Return what is known by a gateway time of the person, and of a sensor's silence or its end."""
+        heard_s = now_s
         for number, part in self._parts.items():
             newest_s = self._bank.newest_s(number)
             if not math.isfinite(newest_s):
                 continue
             if newest_s < now_s - SILENT_S:
-                found += self._known(self._both.fall_silent(part, newest_s))
+                self._both.fall_silent(part, newest_s)
             else:
-                found += self._known(self._both.hear_again(part))
-        return found
+                self._both.hear_again(part)
+                heard_s = min(heard_s, newest_s)
+        return self._told(heard_s)
 
-    def _known(self, postures: Iterable[PersonPosture]) -> Sequence[DeviceResult]:
-        return [(_result(one), tuple(self._numbers[part] for part in one.of) or tuple(self._parts)) for one in postures]
+    def finish(self) -> list[DeviceResult]:
+        """Return what was still too young to tell, as far as it has lasted: nothing more comes."""
+        newest_s = max(map(self._bank.newest_s, self._parts))
+        return self._told(newest_s)
+
+    def _told(self, heard_s: float) -> list[DeviceResult]:
+        told = self._both.report(heard_s)
+        return [(_result(one), tuple(self._numbers[part] for part in one.of) or tuple(self._parts)) for one in told]
 
 
 def _result(one: PersonPosture) -> Result:

@@ -74,40 +74,64 @@ def test_in_which_order_two_sensors_are_heard_makes_no_difference() -> None:
             continue  # each sensor by itself tells in order
         both, given_out = TwoSensors(), list[PersonPosture]()
         for part, at_s, posture in order:
-            given_out += both.add(part, at_s, posture)
+            both.add(part, at_s, posture)
+            given_out += both.report(at_s)
+        given_out += both.report(40.0)
         ends.add(tuple(in_the_end(given_out)))
-    assert ends == {((0.0, "standing"), (0.2, "sitting"), (10.0, "standing"), (12.0, "walking"))}
+    assert ends == {((0.0, "sitting"), (10.0, "standing"), (12.0, "walking"))}
 
 
 def test_what_is_dated_back_goes_before_what_was_known() -> None:
     both = TwoSensors()
-    given_out = [*both.add("thigh", 0.0, shown("standing")), *both.add("trunk", 0.0, shown("standing", NO_CHAIR))]
-    given_out += both.add("trunk", 5.0, shown("walking"))
-    given_out += both.add("thigh", 4.0, shown("sitting", ON_BACK))
+    both.add("thigh", 0.0, shown("standing"))
+    both.add("trunk", 0.0, shown("standing", NO_CHAIR))
+    both.add("trunk", 5.0, shown("walking"))
+    given_out = list(both.report(6.0))
+    both.add("thigh", 4.0, shown("sitting", ON_BACK))
+    given_out += both.report(6.5)
     assert in_the_end(given_out) == [(0.0, "standing"), (4.0, "sitting")]
+
+
+@pytest.mark.parametrize("later_s", [0.05, 0.3, -0.05, -0.3])
+def test_a_movement_that_the_two_see_one_after_the_other_is_one_change(later_s: float) -> None:
+    """Who gets out of bed neither sits nor stands bent for as long as one sensor is later than the other."""
+    both = TwoSensors()
+    both.add("trunk", 0.0, shown("lying"))
+    both.add("thigh", 0.0, shown("lying"))
+    given_out = list(both.report(9.0))
+    both.add("trunk", 10.0, shown("standing", NO_CHAIR))
+    given_out += both.report(10.6)
+    both.add("thigh", 10.0 + later_s, shown("standing"))
+    given_out += both.report(11.5)
+    reported = [(one.at_s, one.posture, one.reason) for one in given_out]
+    assert reported == [(0.0, "lying", ""), (10.0 + min(later_s, 0.0), "standing", "")]
 
 
 def test_one_sensor_alone_names_what_it_cannot_see() -> None:
     both = TwoSensors()
-    (alone,) = both.add("trunk", 0.0, shown("standing", NO_CHAIR))
+    both.add("trunk", 0.0, shown("standing", NO_CHAIR))
+    (alone,) = both.report(2.0)
     assert (alone.posture, alone.quality, alone.reason, alone.of) == ("standing", "degraded", NO_CHAIR, ("trunk",))
-    (lost,) = both.add("trunk", 5.0, shown(None, LOST))
+    both.add("trunk", 5.0, shown(None, LOST))
+    (lost,) = both.report(7.0)
     assert (lost.posture, lost.quality, lost.of) == (None, "invalid", ())
 
 
 def test_a_sensor_that_falls_silent_is_done_without_until_it_is_heard_again() -> None:
     both = TwoSensors()
-    given_out = [
-        *both.add("trunk", 0.0, shown("standing", NO_CHAIR)),
-        *both.add("thigh", 0.0, shown("sitting", ON_BACK)),
-    ]
-    assert (given_out[-1].posture, given_out[-1].quality, given_out[-1].of) == ("sitting", "ok", ("trunk", "thigh"))
-    (silent,) = both.fall_silent("thigh", 20.0)
+    both.add("trunk", 0.0, shown("standing", NO_CHAIR))
+    both.add("thigh", 0.0, shown("sitting", ON_BACK))
+    (one,) = both.report(2.0)
+    assert (one.posture, one.quality, one.of) == ("sitting", "ok", ("trunk", "thigh"))
+    both.fall_silent("thigh", 20.0)
+    (silent,) = both.report(30.0)
     assert (silent.at_s, silent.posture, silent.quality, silent.of) == (20.0, "standing", "degraded", ("trunk",))
     assert NO_CHAIR in silent.reason
     assert SILENT["thigh"] in silent.reason
-    assert list(both.fall_silent("thigh", 20.0)) == [], "told once"
-    (again,) = both.hear_again("thigh")
+    both.fall_silent("thigh", 20.0)
+    assert list(both.report(31.0)) == [], "told once"
+    both.hear_again("thigh")
+    (again,) = both.report(32.0)
     assert (again.at_s, again.posture, again.quality) == (20.0, "sitting", "ok")
 
 

@@ -216,7 +216,31 @@ def test_more_sensors_on_the_leg_change_nothing_that_the_feet_give(legs: Walked)
     freezing = {"freeze_index_multitaper", "freezing_episode", "n_fog", "pct_time_frozen"}
     places = {m.devices for m in legs[0] if m.metric in freezing}
     assert places == {("left-shank",), ("right-shank",)}, "of the best place, and of no other"
-    assert both == [m for m in alone if m.metric not in freezing]
+    alike = [m for m in alone if m.metric not in freezing]
+    smooth = ("stride_sparc", "stride_ldlj")  # known when a sensor has its turn in the second, which is its number's
+
+    def in_order(rows: list[Measurement]) -> list[Measurement]:
+        return sorted((m for m in rows if m.metric in smooth), key=lambda m: (m.devices, m.metric, m.start_us))
+
+    assert [m for m in both if m.metric not in smooth] == [m for m in alike if m.metric not in smooth]
+    for one, other in zip(in_order(both), in_order(alike), strict=True):
+        assert abs(one.start_us - other.start_us) < 500  # a time that went to the sensor's grid and back
+        assert abs(one.end_us - other.end_us) < 500
+        assert replace(one, start_us=other.start_us, end_us=other.end_us) == other
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_each_stride_of_a_foot_has_its_smoothness(legs: Walked, side: str) -> None:
+    strides = {m.start_us: m for m in good(legs[0], "stride_time", side)}
+    assert len(strides) > 10
+    for metric in ("stride_sparc", "stride_ldlj"):
+        smooth = [m for m in legs[0] if m.metric == metric and m.side == side]
+        assert {m.devices for m in smooth} == {(f"{side}-foot",)}, "of the sensor that tells the strides, and no other"
+        apart_ms = [min(abs(m.start_us - start) for start in strides) / 1e3 for m in smooth if m.quality == "ok"]
+        assert len(apart_ms) >= len(strides) - 2
+        assert np.median(apart_ms) < 2.0
+    sparc = [m.value or math.nan for m in legs[0] if m.metric == "stride_sparc" and m.quality == "ok"]
+    assert -4.0 < np.median(sparc) < -2.0
 
 
 @pytest.mark.parametrize("side", ["left", "right"])
