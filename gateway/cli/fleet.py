@@ -132,15 +132,20 @@ def roll_out(
     within: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="How long a ring may take before it stops everything.")
     ] = 3600,
+    older: Annotated[
+        str, typer.Option(metavar="WHY", help="Gateways refuse a version older than theirs, unless this says why.")
+    ] = "",
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Say how it goes until it ends.")] = True,
 ) -> None:
     """Send an upgrade or a configuration to the fleet, ring by ring; one gateway that is not well stops it.
 
     Ends with status 0 when every gateway has it and is well, with 1 when it stopped.
     """
+    from gateway.cli.fleet_roll_out import Wish
     from gateway.cli.fleet_roll_out import roll_out as begin
 
-    raise typer.Exit(begin(load_settings(config), bundle, rings, version, soak=soak, within=within, wait=wait))
+    wish = Wish(bundle, rings, version, older.strip(), soak_s=soak, within_s=within)
+    raise typer.Exit(begin(load_settings(config), wish, wait=wait))
 
 
 @fleet_app.command(epilog=examples("rehab-gateway fleet resume central.toml  # whoever failed tries again"))

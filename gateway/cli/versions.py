@@ -53,6 +53,9 @@ def upgrade(
     unsigned: Annotated[
         str, typer.Option(metavar="WHY", help="Install it though nobody trusted signed it; say why, in words.")
     ] = "",
+    older: Annotated[
+        str, typer.Option(metavar="WHY", help="Install it though it is older than what runs; say why, in words.")
+    ] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Finish a change that was broken off.")] = False,
     settle: Annotated[
         bool, typer.Option("--settle", help="Give up the way back: remove other versions, let files change form.")
@@ -65,14 +68,17 @@ def upgrade(
 ) -> None:
     """Have a new version take the place of the one that runs, or have all stay as it is.
 
-    Sees who signed the package, lays it beside, has the new program check the configuration, copies
-    data and configuration, starts it. Kept only when all is well and a receipt came back; else the
-    version before runs again, and why is said. Whatever breaks it off, one of the two runs. Needs root.
+    Sees who signed the package, and that it is no older version; lays it beside, has the new program
+    check the configuration, copies data and configuration, starts it. Kept only when all is well and
+    a receipt came back; else the version before runs again, and why is said. Whatever breaks it off,
+    one of the two runs. Needs root.
     """
     if [file is not None, resume, settle].count(True) != 1:
         raise UsageError("say which package: 'rehab-gateway upgrade FILE' (or --resume, or --settle)")
     if unsigned and len(unsigned.strip()) < WHY_LEAST:
         raise UsageError("--unsigned takes a sentence: why may it be installed without a signature?")
+    if older and len(older.strip()) < WHY_LEAST:
+        raise UsageError("--older takes a sentence: why is an older version to take the place of the one that runs?")
     from gateway.installation.change import Changer, Wish
     from gateway.installation.versions import Versions
 
@@ -83,7 +89,7 @@ def upgrade(
         _do(lambda: _settled(changer.settle(config)))
     else:
         assert file is not None
-        wish = Wish(config, supervisor, unsigned.strip(), within)
+        wish = Wish(config, supervisor, unsigned.strip(), within, older.strip())
         _do(lambda: f"version {changer.upgrade(file, _trusted(keys), wish).new} runs")
 
 

@@ -30,6 +30,7 @@ from gateway.fleet.plan import LARGEST_PLAN, Bundle, Plan, decode_plan
 from gateway.fleet.renewal import Renewal
 from gateway.fleet.signing import SignatureError, verified
 from gateway.fleet.topics import FleetTopics
+from gateway.machine.version_order import order
 from gateway.wire.status_pages import StatusPages
 from gateway.wire.topics import Topics
 
@@ -186,6 +187,10 @@ class Agent:
             outcome="fetching", why="",
         )  # fmt: skip
         self._tell()
+        here = version_of("rehab-gateway")
+        if bundle.kind == "upgrade" and not bundle.older and order(bundle.version) < order(here):
+            self._end((False, f"version {bundle.version} is older than {here}, which runs: roll it out with --older"))
+            return
         try:
             file = fetch(bundle, self.folder / "bundles", self.settings.share, self._ask, self._on_part(bundle))
         except (FetchError, OSError) as error:
@@ -198,7 +203,7 @@ class Agent:
 
     def _apply(self, bundle: Bundle, file: Path) -> Ending:
         if bundle.kind == "upgrade":
-            return self._applier.upgrade(file)
+            return self._applier.upgrade(file, bundle.older)
         # What the gateway says of itself comes meanwhile, on this thread's own inbox.
         ended: list[Ending] = []
         work = threading.Thread(

@@ -72,9 +72,15 @@ class Applier:
         self._settle_s = settle_s
         self._parts = config.with_name(config.name + PARTS_FOLDER)
 
-    def upgrade(self, file: Path) -> Ending:
-        """Have the upgrade command install a file, and say what came of it in its own words."""
-        return _run([*self._settings.upgrade_command, str(file)], UPGRADE_S)
+    def upgrade(self, file: Path, older: str = "") -> Ending:
+        """Have the upgrade command install a file, and say what came of it in its own words.
+
+        Args:
+            file: The bundle.
+            older: Why it may be an older version; empty: the command refuses one.
+        """
+        reason = [f"--older={older}"] if older else []
+        return _run([*self._settings.upgrade_command, *reason, str(file)], UPGRADE_S)
 
     def configure(self, file: Path, stop: threading.Event) -> Ending:
         """Take over a part of the configuration; whatever goes wrong, the one before is in force again."""

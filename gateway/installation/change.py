@@ -17,7 +17,7 @@ from pathlib import Path
 from config.errors import ConfigError
 from config.loader import load
 from config.settings import Settings
-from gateway.installation.errors import InstallationError, RefusedError, SignatureError, WentBackError
+from gateway.installation.errors import InstallationError, OlderError, RefusedError, SignatureError, WentBackError
 from gateway.installation.forms import forms, forms_here, history_path, misfits
 from gateway.installation.journal import Change, Journal, Kind
 from gateway.installation.package import Package, read_package, unpack
@@ -29,6 +29,7 @@ from gateway.installation.trial import TRIAL_S, Trial, troubles
 from gateway.installation.versions import HOME, Versions
 from gateway.installation.way_back import close_way_back, is_open, open_way_back
 from gateway.machine import durable
+from gateway.machine.version_order import order
 
 PACKAGE = "upgrade.deb"
 """The package that is being installed, in the folder of the versions: a USB stick may be pulled out meanwhile."""
@@ -48,6 +49,7 @@ class Wish:
         config: The configuration of the services.
         supervisor: A program that starts services in systemd's place; empty for systemd.
         unsigned: Why a package may be installed that nobody trusted signed.
+        older: Why a version may be installed that is older than the one that runs.
         within_s: How long the new version may take until it is well.
     """
 
@@ -55,6 +57,7 @@ class Wish:
     supervisor: str = ""
     unsigned: str = ""
     within_s: float = TRIAL_S
+    older: str = ""
 
 
 class Changer:
@@ -77,7 +80,10 @@ class Changer:
             package, key = self._take(file, keys, wish)
             try:
                 change = self._begin("upgrade", package.version, wish)
-                change = change.model_copy(update={"key": key, "unsigned": "" if key else wish.unsigned})
+                older = _refuse_older(change, wish)
+                change = change.model_copy(
+                    update={"key": key, "unsigned": "" if key else wish.unsigned, "older": older}
+                )
                 self._refuse_held_back_forms(change)
             except InstallationError:
                 durable.remove(package.path)
@@ -315,6 +321,18 @@ def _settings(config: Path) -> Settings | None:
         return load(config, on_unknown=lambda _problem: None)
     except ConfigError as error:
         raise RefusedError(str(error)) from error
+
+
+def _refuse_older(change: Change, wish: Wish) -> str:
+    """Return why an older version may come, nothing where it is none. Raises OlderError where nobody said why.
+
+    A signature holds for ever, also that of a version whose faults have been mended since.
+    """
+    if order(change.new) >= order(change.old):
+        return ""
+    if not wish.older:
+        raise OlderError(f"version {change.new} is older than {change.old}, which runs")
+    return wish.older
 
 
 def _words(error: BaseException) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+
 import pytest
 
 from config.loader import PARTS_FOLDER, load
 from gateway.fleet.agent_memory import AgentMemory
 from gateway.fleet.applying import PART, PREVIOUS
 from gateway.fleet.joining import FOLDER
+from gateway.fleet.plan import describe
 from gateway.fleet.roll_outs import RollOuts
 from tests.gateway.fleet.hospital import FIRST_VERSION, Hospital
 from tests.servers import wait_until
@@ -28,6 +31,19 @@ def test_a_ring_with_one_bad_gateway_stops_and_goes_on_when_it_is_mended(hospita
     RollOuts(hospital.fleet.register).resume()
     hospital.until("done")
     assert set(hospital.versions().values()) == {"1.1.0"}
+
+
+def test_an_older_version_is_refused_before_it_is_fetched_unless_the_roll_out_says_why(hospital: Hospital) -> None:
+    gateway = hospital.enrol("a")
+    bundle = hospital.bundle("0.0.9")
+    hospital.roll_out(bundle, "0.0.9", "all")
+    stopped = hospital.until("stopped")
+    assert f"a: version 0.0.9 is older than {version('rehab-gateway')}, which runs" in stopped.why
+    assert not (gateway.folder / "data" / FOLDER / "bundles").exists()
+    why = "1.0.0 loses its radio each night"
+    hospital.roll_out(bundle, "0.0.9", "all", described=describe(bundle, "upgrade", "0.0.9", why))
+    hospital.until("done")
+    assert (gateway.folder / "said").read_text() == f"--older={why}"
 
 
 def test_one_that_was_revoked_is_out_at_once_and_cannot_come_back(hospital: Hospital) -> None:
