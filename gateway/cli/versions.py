@@ -36,6 +36,13 @@ SupervisorOption = Annotated[
 WithinOption = Annotated[
     float, typer.Option("--within", min=5, metavar="SECONDS", help="How long it may take until all is well.")
 ]
+UnsignedOption = Annotated[
+    str,
+    typer.Option("--unsigned", metavar="WHY", help="Install it though nobody trusted signed it; say why, in words."),
+]
+OlderOption = Annotated[
+    str, typer.Option("--older", metavar="WHY", help="Install it though it is older than what runs; say why, in words.")
+]
 HOME_DEFAULT = Path("/opt/rehab-gateway")
 WITHIN_S = 300.0
 
@@ -50,12 +57,8 @@ UPGRADE_EXAMPLES = examples(
 def upgrade(
     file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The package (.deb).")] = None,
     *,
-    unsigned: Annotated[
-        str, typer.Option(metavar="WHY", help="Install it though nobody trusted signed it; say why, in words.")
-    ] = "",
-    older: Annotated[
-        str, typer.Option(metavar="WHY", help="Install it though it is older than what runs; say why, in words.")
-    ] = "",
+    unsigned: UnsignedOption = "",
+    older: OlderOption = "",
     resume: Annotated[bool, typer.Option("--resume", help="Finish a change that was broken off.")] = False,
     settle: Annotated[
         bool, typer.Option("--settle", help="Give up the way back: remove other versions, let files change form.")

@@ -22,6 +22,7 @@ from config.settings import Broker, Fleet
 from gateway.broker.link import Incoming, Link
 from gateway.fleet.agent_memory import AgentMemory
 from gateway.fleet.applying import SETTLE_S, Applier, Ending
+from gateway.fleet.disk_trouble import DiskTrouble
 from gateway.fleet.fetching import FetchError, fetch
 from gateway.fleet.health import MICRO, Health, health_of
 from gateway.fleet.inbox import Inbox
@@ -87,8 +88,12 @@ class Agent:
             subscriptions=[(topic, SubscribeOptions(qos=1)) for topic in (*topics, *self._own_status.filters())],
         )  # fmt: skip
         self._stop = threading.Event()
+        self._trouble = DiskTrouble(folder, "no plan is carried out")
         self._plan: Plan | None = None
+        self._untaken = b""  # a plan that the disk refused: it comes once, so it is kept
+        self._ending: Ending | None = None  # what came of it, and is not on disk yet
         self._parts: list[Incoming] = []
+        self._upgraded = False
         self._told = b""
         self._told_on = 0
         self._progress = ""
@@ -99,6 +104,11 @@ class Agent:
         """Its connection."""
         return self._link
 
+    @property
+    def trouble(self) -> str:
+        """What keeps it from writing, and what to do; empty while nothing does."""
+        return self._trouble.sentence
+
     def stop(self) -> None:
         """Have it end as soon as what it does may be left."""
         self._stop.set()
@@ -108,20 +118,31 @@ class Agent:
         """Work until told to stop; return whether it ends since a new version of itself is there."""
         self._link.start()
         try:
-            self._settle_what_was_interrupted()
+            interrupted = True
             while not self._stop.is_set():
-                self._listen(TURN_S)
-                self._ask_for_certificates()
-                if self._is_due():
-                    assert self._plan is not None
-                    self._carry_out(self._plan)
-                    if self._memory.now.kind == "upgrade" and self._memory.now.outcome == "committed":
-                        self._tell()
-                        return True
+                with self._trouble.outlived():
+                    if interrupted:
+                        self._settle_what_was_interrupted()
+                    interrupted = self._upgraded = False
+                    self._turn()
+                self._trouble.look()
                 self._tell()
+                if self._upgraded:
+                    return True
         finally:
             self._link.stop()
         return False
+
+    def _turn(self) -> None:
+        self._listen(TURN_S)
+        self._ask_for_certificates()
+        if self._ending is not None:
+            self._end(self._ending)
+        if self._untaken:
+            self._take_plan(self._untaken)
+        if self._is_due():
+            assert self._plan is not None
+            self._carry_out(self._plan)
 
     # What comes in.
 
@@ -140,6 +161,7 @@ class Agent:
 
     def _take_plan(self, payload: bytes) -> None:
         """Believe a plan that is signed, of this site, and not older than the last; the retained one comes again."""
+        self._untaken = payload
         try:
             if len(payload) > LARGEST_PLAN:
                 raise ValueError("it is too large")  # noqa: TRY301 - as anything else that is wrong with it
@@ -153,6 +175,7 @@ class Agent:
             self._refuse("not understood", error)
         else:
             self._plan = plan
+        self._untaken = b""
 
     def _check_age(self, plan: Plan, sha256: str) -> None:
         known = self._memory.now
@@ -216,10 +239,12 @@ class Agent:
         return ended[0] if ended else (False, "a defect ended it: see the agent's log")
 
     def _end(self, ending: Ending) -> None:
-        good, why = ending
-        (log.info if good else log.warning)("roll-out %d: %s", self._memory.now.roll_out, why)
+        good, why = self._ending = ending  # should the disk refuse: it is said, and noted as soon as there is room
         self._progress = ""
         self._memory.keep(outcome="committed" if good else "failed", why=why)
+        self._ending = None
+        (log.info if good else log.warning)("roll-out %d: %s", self._memory.now.roll_out, why)
+        self._upgraded = good and self._memory.now.kind == "upgrade"
 
     def _settle_what_was_interrupted(self) -> None:
         """Say what became of what this process was at when it was ended: the version that runs tells of an upgrade."""
@@ -271,8 +296,8 @@ class Agent:
         state = {
             "v": 1, "gateway": self.gateway, "agent": version_of("rehab-gateway"), "plan": known.counter,
             "roll_out": known.roll_out, "attempt": known.attempt, "kind": known.kind, "bundle": known.version,
-            "outcome": known.outcome, "why": self._progress or known.why, "refused": dict(self.refused),
-            "last_refusal": self._last_refusal,
+            "outcome": known.outcome, "why": self._trouble.sentence or self._progress or known.why,
+            "refused": dict(self.refused), "last_refusal": self._last_refusal,
         }  # fmt: skip
         payload = orjson.dumps(state)
         if (payload != self._told or self._told_on != self._inbox.connection) and self._publish(
