@@ -20,6 +20,14 @@ class SmallDisk:
         self.folder = folder
         self._filling = folder / "filling"
 
+    def pull(self) -> None:
+        """Take it away, as a plug that is pulled does: what is open stays so, and the folder beneath is empty."""
+        subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
+
+    def plug(self) -> None:
+        """Have it again, with nothing in it."""
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs", str(self.folder)], check=True)
+
     def fill(self) -> None:
         """Leave not a byte, and no room for another file."""
         with self._filling.open("ab", buffering=0) as file:
@@ -55,4 +63,5 @@ def small_disk(folder: Path, *, size: str = "8m", files: int = 256) -> Iterator[
             path.write_bytes(content)
         yield SmallDisk(folder)
     finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        if folder.is_mount():
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)

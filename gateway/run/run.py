@@ -32,6 +32,7 @@ from gateway.machine.arithmetic import arithmetic
 from gateway.machine.file_lock import FileLock
 from gateway.machine.garbage import look_seldom
 from gateway.machine.private_files import FOLDER_MODE
+from gateway.machine.staging import remove_left_over
 from gateway.machine.supervision import Supervision
 from gateway.machine.watchdog import ServiceManager, Watchdog
 from gateway.model.status import Status
@@ -138,6 +139,7 @@ class Gateway:
         except ReceiptKeyError as error:
             raise StartError(str(error)) from error
         outbox = open_outbox(self.settings, self._lock)
+        remove_left_over(self.settings.site.data)
         try:
             ward = self._ward or open_ward(self.settings, self.utc_us())
         except BaseException:
