@@ -114,7 +114,12 @@ def _kept(fleet: FleetFolder, path: Path, bundle: Bundle) -> Path:
     folder.mkdir(exist_ok=True, mode=0o750)
     kept = folder / f"{bundle.sha256[:16]}-{bundle.file}"
     if not kept.exists():
-        shutil.copyfile(path, kept)
+        part = folder / f".{kept.name}.part"
+        try:
+            shutil.copyfile(path, part)
+            part.replace(kept)  # one that was cut off in the middle is never taken for a copy
+        finally:
+            part.unlink(missing_ok=True)
     if sum_of(kept) != bundle.sha256:
         kept.unlink()
         raise ValueError(f"{path} was changed while it was read: try again")

@@ -23,7 +23,7 @@ from gateway.broker.link import Incoming, Link
 from gateway.fleet.agent_memory import AgentMemory
 from gateway.fleet.applying import SETTLE_S, Applier, Ending
 from gateway.fleet.disk_trouble import DiskTrouble
-from gateway.fleet.fetching import FetchError, fetch
+from gateway.fleet.fetching import EndedError, FetchError, fetch
 from gateway.fleet.health import MICRO, Health, health_of
 from gateway.fleet.inbox import Inbox
 from gateway.fleet.joining import MEMBER
@@ -215,7 +215,12 @@ class Agent:
             self._end((False, f"version {bundle.version} is older than {here}, which runs: roll it out with --older"))
             return
         try:
-            file = fetch(bundle, self.folder / "bundles", self.settings.share, self._ask, self._on_part(bundle))
+            file = fetch(
+                bundle, self.folder / "bundles", self.settings.share, self._ask, on_part=self._on_part(bundle),
+                pause=self._pause,
+            )  # fmt: skip
+        except EndedError:
+            return  # it goes on at the next start
         except (FetchError, OSError) as error:
             self._end((False, f"not fetched: {error}"))
             return
@@ -272,8 +277,19 @@ class Agent:
             if found:
                 return found[0].payload
         if self._stop.is_set():
-            raise FetchError("the agent was ended meanwhile")
+            raise EndedError
         return None
+
+    def _pause(self, why: str, seconds: float) -> None:
+        """Say why a bundle does not come on, and wait."""
+        log.warning("roll-out %d: %s", self._memory.now.roll_out, why)
+        self._progress = why
+        self._tell()
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._listen(TURN_S)
+            if self._stop.is_set():
+                raise EndedError
 
     def _on_part(self, bundle: Bundle) -> Callable[[int], None]:
         def told(number: int) -> None:

@@ -20,7 +20,7 @@ from config.settings import Settings
 from gateway.installation.errors import InstallationError, OlderError, RefusedError, SignatureError, WentBackError
 from gateway.installation.forms import forms, forms_here, history_path, misfits
 from gateway.installation.journal import Change, Journal, Kind
-from gateway.installation.package import Package, read_package, unpack
+from gateway.installation.package import Package, bring, read_package, unpack
 from gateway.installation.program import Program
 from gateway.installation.safety_copy import keep
 from gateway.installation.services import Services, services_of
@@ -149,7 +149,11 @@ class Changer:
             need = (size + unpacked + SPARE) // MB
             raise RefusedError(f"{self._versions.home} has {free // MB} MB free, and this takes {need} MB: make room")
         mine = self._versions.home / PACKAGE
-        shutil.copyfile(file, mine)
+        try:
+            bring(file, mine, self._say)
+        except BaseException:
+            durable.remove(mine)
+            raise
         key = ""
         try:
             key = verify(mine, file, keys)

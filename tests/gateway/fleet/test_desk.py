@@ -127,6 +127,23 @@ def test_an_agent_whose_disk_is_full_stays_and_takes_the_plan_when_there_is_room
         gateway.stop()
 
 
+def test_an_agent_that_is_ended_while_it_fetches_goes_on_at_its_next_start(hospital: Hospital, tmp_path: Path) -> None:
+    share = tmp_path / "share"
+    share.mkdir()
+    gateway = hospital.enrol("a", share=str(share))
+    bundle = hospital.bundle("1.1.0")
+    (share / bundle.name).write_bytes(bundle.read_bytes()[:300_000])  # it is still being copied there
+    hospital.roll_out(bundle, "1.1.0", "all")
+    memory = gateway.folder / "data" / FOLDER
+    wait_until(lambda: list(memory.glob("bundles/*.part")))
+    gateway.stop_agent()
+    assert AgentMemory(memory).now.outcome == "fetching"
+    (share / bundle.name).write_bytes(bundle.read_bytes())
+    gateway.start_agent()
+    hospital.until("done")
+    assert hospital.versions() == {"a": "1.1.0"}
+
+
 def test_one_that_was_revoked_is_out_at_once_and_cannot_come_back(hospital: Hospital) -> None:
     gone, stays = hospital.enrol("a"), hospital.enrol("b")
     wait_until(lambda: gone.agent.link.connected and gone.publisher.state().connected)
