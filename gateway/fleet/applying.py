@@ -161,7 +161,9 @@ def _run(command: Sequence[str], within_s: float) -> Ending:
     """Run a command; return whether it went well, and the last line that it said."""
     try:
         done = subprocess.run(list(command), capture_output=True, text=True, check=False, timeout=within_s)  # noqa: S603 - the site's own setting
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired:
+        return False, f"'{' '.join(command[:2])}' has not ended within {within_s:.0f} s: 'systemctl status' says why"
+    except OSError as error:
         return False, printable(str(error))[:LONGEST_WHY]
     lines = [line for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
     said = printable(lines[-1].strip())[:LONGEST_WHY] if lines else ""

@@ -23,7 +23,7 @@ from gateway.installation.journal import Change, Journal, Kind
 from gateway.installation.package import Package, bring, read_package, unpack
 from gateway.installation.program import Program
 from gateway.installation.safety_copy import keep
-from gateway.installation.services import Services, services_of
+from gateway.installation.services import Services, services_of, wait_running
 from gateway.installation.signature import Keys, verify
 from gateway.installation.trial import TRIAL_S, Trial, troubles
 from gateway.installation.versions import HOME, Versions
@@ -37,6 +37,8 @@ SPARE = 512 * 2**20
 """Bytes that stay free when a package is unpacked."""
 MB = 2**20
 DPKG_S = 600.0
+BACK_S = 120.0
+"""For the version before to run again: it takes seconds, and a large outbox that has to be checked some more."""
 
 Say = Callable[[str], None]
 
@@ -110,11 +112,12 @@ class Changer:
                 self._finish(change)
                 return f"version {change.new} had been kept: it runs"
             why = "the change was broken off"
+            lacks = ""
             if change.step == "begun":
                 self._give_up(change, why)
-            else:
-                self._go_back(change, why)
-            return f"{why}: version {change.old} runs"
+            elif at := self._go_back(change, why):
+                lacks = f", and yet {at}"
+            return f"{why}: version {change.old} runs{lacks}"
 
     def settle(self, config: Path) -> list[str]:
         """Give up the way back; return the versions that were removed. Files are brought to the form of this version.
@@ -209,8 +212,9 @@ class Changer:
             self._go_back(change, _words(error))
             raise
         if why:
-            self._go_back(change, why)
-            raise WentBackError(f"version {change.new} was tried, and {change.old} runs again: {why}")
+            lacks = self._go_back(change, why)
+            again = f"version {change.old} takes its place again, and yet {lacks}" if lacks else ""
+            raise WentBackError(f"version {change.new} was tried, and {again or f'{change.old} runs again'}: {why}")
         change = self._journal.write(change, "kept")
         self._finish(change)
         return change
@@ -264,15 +268,18 @@ class Changer:
         """End a change before anything that runs was touched."""
         self._end(change, "given up", why)
 
-    def _go_back(self, change: Change, why: str) -> None:
-        """Have the old version run again."""
+    def _go_back(self, change: Change, why: str) -> str:
+        """Have the old version run again; return which of its services do not yet, and what they are at."""
         self._say(f"going back to version {change.old}: {why}")
         change = self._journal.write(change, "back")
         if change.data and not change.marked:
             close_way_back(Path(change.data))
         self._versions.switch(change.old)
-        services_of(change.supervisor).restart(change.services)
-        self._end(change, "went back", why)
+        services = services_of(change.supervisor)
+        services.restart(change.services)
+        lacks = wait_running(services, change.services, BACK_S, self._say)
+        self._end(change, "went back", "; ".join(filter(None, (why, lacks))))
+        return lacks
 
     def _end(self, change: Change, result: str, why: str) -> None:
         if change.unpacked:

@@ -26,7 +26,8 @@ def test_one_that_answers_with_errors_in_the_middle_is_read_on(tmp_path: Path) -
         missing("strace")
     package, mine = tmp_path / "a.deb", tmp_path / "mine"
     package.write_bytes(bytes(range(256)) * (3 << 12))
-    command: list[str | Path] = ["strace", "-f", "-o", "/dev/null", "-P", package, "-e", "trace=read,copy_file_range,sendfile",
+    command: list[str | Path] = [
+               "strace", "-f", "-o", "/dev/null", "-P", package, "-e", "trace=read,copy_file_range,sendfile",
                "-e", "inject=read,copy_file_range,sendfile:error=EIO:when=3..4",
                sys.executable, "-c", BRING, package, mine]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
