@@ -166,7 +166,7 @@ class Agent:
             if len(payload) > LARGEST_PLAN:
                 raise ValueError("it is too large")  # noqa: TRY301 - as anything else that is wrong with it
             plan = decode_plan(verified(self._key, payload))
-            self._check_age(plan, hashlib.sha256(payload).hexdigest())
+            check_age(plan, hashlib.sha256(payload).hexdigest(), self._site, self._memory)
         except SignatureError as error:
             self._refuse("forged", error)
         except OldPlanError as error:
@@ -176,15 +176,6 @@ class Agent:
         else:
             self._plan = plan
         self._untaken = b""
-
-    def _check_age(self, plan: Plan, sha256: str) -> None:
-        known = self._memory.now
-        if plan.site != self._site:
-            raise ValueError(f"it is of the site {plan.site}")
-        if plan.counter < known.counter or (plan.counter == known.counter and sha256 != known.plan_sha256):
-            raise OldPlanError(f"it has number {plan.counter}, and number {known.counter} has been here")
-        if plan.counter > known.counter:
-            self._memory.keep(counter=plan.counter, plan_sha256=sha256)
 
     def _refuse(self, kind: str, error: Exception) -> None:
         self.refused[kind] += 1
@@ -330,6 +321,17 @@ class Agent:
 
 class OldPlanError(ValueError):
     """A plan that was there before, or whose number another has."""
+
+
+def check_age(plan: Plan, sha256: str, site: str, memory: AgentMemory) -> None:
+    """See that a plan is of a site and not older than the last, and keep its number; raises OldPlanError, ValueError."""
+    known = memory.now
+    if plan.site != site:
+        raise ValueError(f"it is of the site {plan.site}")
+    if plan.counter < known.counter or (plan.counter == known.counter and sha256 != known.plan_sha256):
+        raise OldPlanError(f"it has number {plan.counter}, and number {known.counter} has been here")
+    if plan.counter > known.counter:
+        memory.keep(counter=plan.counter, plan_sha256=sha256)
 
 
 class OwnStatus:
