@@ -113,7 +113,7 @@ def agent(config: ConfigFile) -> None:
 @fleet_app.command(
     "roll-out",
     epilog=examples(
-        "rehab-gateway fleet roll-out central.toml rehab-gateway-1.4.0.bundle --version 1.4.0 --rings first,ward,all",
+        "rehab-gateway fleet roll-out central.toml FILE.deb --version 1.4.0 --rings first,ward,all  # signed",
         "rehab-gateway fleet roll-out central.toml notices.toml --rings first,all --soak 600  # a configuration",
         "rehab-gateway fleet roll-out central.toml FILE --version 1.4.0 --no-wait  # the desk goes on alone",
     ),
@@ -121,7 +121,8 @@ def agent(config: ConfigFile) -> None:
 def roll_out(
     config: ConfigFile,
     bundle: Annotated[
-        str, typer.Argument(metavar="FILE", help="A signed upgrade, or a part of a configuration (.toml).")
+        str,
+        typer.Argument(metavar="FILE", help="A signed package (.deb), or a part of a configuration (.toml)."),
     ],
     *,
     rings: Annotated[str, typer.Option(help="In which order; 'all' is whoever is left.")] = "first,ward,all",

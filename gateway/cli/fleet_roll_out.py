@@ -22,6 +22,8 @@ from gateway.fleet.overview import overview
 from gateway.fleet.plan import LONGEST_REASON, Bundle, describe, rings_of
 from gateway.fleet.register import RollOut
 from gateway.fleet.roll_outs import BusyError, RollOuts
+from gateway.installation.errors import RefusedError
+from gateway.installation.one_file import SUFFIX, pack
 from gateway.model.usage import UsageError
 
 LOOK_S = 1.0
@@ -56,13 +58,14 @@ def roll_out(settings: Settings, wish: Wish, *, wait: bool) -> int:
         if not ring_of:
             raise UsageError("nobody is in the fleet yet: 'rehab-gateway fleet invite' a gateway first")
         try:
+            path = _in_one_file(fleet, path)
             described = _described(path, wish)
             kept = _kept(fleet, path, described)
             chosen = rings_of([name.strip() for name in wish.rings.split(",") if name.strip()], ring_of)
             number = RollOuts(fleet.register).begin(
                 kept, described, chosen, soak_s=wish.soak_s, within_s=wish.within_s, now_s=time.time()
             )
-        except (ValueError, OSError, BusyError) as error:
+        except (ValueError, OSError, BusyError, RefusedError) as error:
             raise UsageError(str(error)) from None
         typer.echo(
             f"roll-out {number} of {described.version}, {described.size} bytes, to "
@@ -89,6 +92,15 @@ def _changed(settings: Settings, change: Callable[[RollOuts], RollOut]) -> RollO
             return change(RollOuts(fleet.register))
         except BusyError as error:
             raise UsageError(str(error)) from None
+
+
+def _in_one_file(fleet: FleetFolder, path: Path) -> Path:
+    """Return a package with its list of sums and who signed it, as one file; anything else as it is."""
+    if path.suffix != ".deb":
+        return path
+    folder = fleet.folder / "bundles"
+    folder.mkdir(exist_ok=True, mode=0o750)
+    return pack(path, folder / path.with_suffix(SUFFIX).name)
 
 
 def _described(path: Path, wish: Wish) -> Bundle:

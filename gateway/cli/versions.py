@@ -55,7 +55,9 @@ UPGRADE_EXAMPLES = examples(
 
 
 def upgrade(
-    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The package (.deb).")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="The package (.deb), or that of a roll-out (.bundle).")
+    ] = None,
     *,
     unsigned: UnsignedOption = "",
     older: OlderOption = "",

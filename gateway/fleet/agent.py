@@ -324,7 +324,7 @@ class OldPlanError(ValueError):
 
 
 def check_age(plan: Plan, sha256: str, site: str, memory: AgentMemory) -> None:
-    """See that a plan is of a site and not older than the last, and keep its number; raises OldPlanError, ValueError."""
+    """See that a plan is of a site and not an older one, and keep its number; raises OldPlanError, ValueError."""
     known = memory.now
     if plan.site != site:
         raise ValueError(f"it is of the site {plan.site}")

@@ -20,6 +20,7 @@ from config.settings import Settings
 from gateway.installation.errors import InstallationError, OlderError, RefusedError, SignatureError, WentBackError
 from gateway.installation.forms import forms, forms_here, history_path, misfits
 from gateway.installation.journal import Change, Journal, Kind
+from gateway.installation.one_file import BESIDE, is_one_file, take_apart
 from gateway.installation.package import Package, bring, read_package, unpack
 from gateway.installation.program import Program
 from gateway.installation.safety_copy import keep
@@ -146,27 +147,42 @@ class Changer:
         """Copy the package, and see who signed it; return it with the id of the key, which is empty if nobody did."""
         if not file.is_file():
             raise RefusedError(f"{file}: there is no such file")
-        free, size = shutil.disk_usage(self._versions.home).free, file.stat().st_size
-        unpacked = read_package(file).size
-        if size + unpacked + SPARE > free:
-            need = (size + unpacked + SPARE) // MB
-            raise RefusedError(f"{self._versions.home} has {free // MB} MB free, and this takes {need} MB: make room")
-        mine = self._versions.home / PACKAGE
+        one = is_one_file(file)
+        self._refuse_without_room(file.stat().st_size + (0 if one else read_package(file).size))
+        mine, signed = self._versions.home / PACKAGE, self._versions.home / BESIDE
         try:
-            bring(file, mine, self._say)
+            if one:
+                beside = take_apart(file, mine, signed)
+            else:
+                beside = file
+                bring(file, mine, self._say)
+            package = read_package(mine)
+            self._refuse_without_room(package.size)
+            return package, self._signer(mine, beside, keys, wish)
         except BaseException:
             durable.remove(mine)
             raise
-        key = ""
+        finally:
+            shutil.rmtree(signed, ignore_errors=True)
+
+    def _refuse_without_room(self, size: int) -> None:
+        free, need = shutil.disk_usage(self._versions.home).free, size + SPARE
+        if need > free:
+            raise RefusedError(
+                f"{self._versions.home} has {free // MB} MB free, and this takes {need // MB} MB: make room"
+            )
+
+    def _signer(self, mine: Path, beside: Path, keys: Keys, wish: Wish) -> str:
+        """Return the id of the key that signed, nothing where nobody did and that may be; raises SignatureError."""
         try:
-            key = verify(mine, file, keys)
-            self._say(f"signed by {key}, which is trusted")
+            key = verify(mine, beside, keys)
         except SignatureError as error:
             if not wish.unsigned:
-                durable.remove(mine)
                 raise
             self._say(f"NOT SIGNED ({error}); installed all the same, because: {wish.unsigned}")
-        return read_package(mine), key
+            return ""
+        self._say(f"signed by {key}, which is trusted")
+        return key
 
     def _begin(self, kind: Kind, new: str, wish: Wish) -> Change:
         old = self._versions.current()
