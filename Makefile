@@ -29,7 +29,7 @@ install_packages() {
 }
 endef
 
-.PHONY: help setup demo test test-plain bench latency ward fleet load faults patients radio soak check package sbom \
+.PHONY: help setup demo test test-plain bench latency ward fleet load faults patients radio soak check package bundle sbom \
   vulnerabilities screens fuzz format docs system bare clean
 
 help:
@@ -52,6 +52,7 @@ help:
 	echo "make sbom     the bill of materials of what is in that package, without making it: dist/sbom.cdx.json"
 	echo "make vulnerabilities  ask a public database about every package of that lock; needs a network"
 	echo "make package  the Debian package of this Debian, with everything that runs in it; it comes to lie in dist/; SIGNING_KEY=FILE signs it"
+	echo "make bundle STICK=FOLDER SIGNING_KEY=FILE  a stick for installing without a network, with all that it needs; FOR=12-amd64 for some"
 	echo "make format   put the code into shape"
 	echo "make docs     the reference pages that are made from the code"
 	echo "make clean    remove .venv and everything made"
@@ -132,6 +133,11 @@ screens: setup system
 # Needs Debian's own python3 and python3-venv. Installed from it, nothing is fetched and nothing is compiled but kernels.
 package: setup
 	@$(V)/python -m installer.build $(foreach key,$(SIGNING_KEY),--key $(key)) $(ARGS)
+
+# Refuses where anything is missing, and says what makes it. A stick again: ARGS=--check.
+bundle: setup
+	@$(if $(STICK),,echo "bundle: where to? make bundle STICK=FOLDER"; exit 1)
+	$(V)/python -m installer.bundle $(STICK) $(foreach key,$(SIGNING_KEY),--key $(key)) $(if $(FOR),--for $(FOR)) $(ARGS)
 
 sbom: setup
 	@$(V)/python -m installer.bill_of_materials $(ARGS)

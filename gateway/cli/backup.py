@@ -32,7 +32,8 @@ def backup(settings: Settings, configuration: Path, folder: Path | None) -> None
     key = _key(settings.backup.key_file)
     made = make_backup(settings, configuration, target.absolute(), passphrase=key, say=say)
     older = f"; {made.deleted} older deleted" if made.deleted else ""
-    say(f"{made.path}: {made.files} files, {made.bytes / 1e6:.1f} MB, read again and whole{older}")
+    links = f"; {made.links} links were not followed" if made.links else ""
+    say(f"{made.path}: {made.files} files, {made.bytes / 1e6:.1f} MB, read again and whole{older}{links}")
 
 
 def restore(file: Path, key_file: Path | None, *, replace: bool, under: Path, look: bool) -> None:

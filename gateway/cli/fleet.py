@@ -113,7 +113,7 @@ def agent(config: ConfigFile) -> None:
 @fleet_app.command(
     "roll-out",
     epilog=examples(
-        "rehab-gateway fleet roll-out central.toml rehab-gateway-1.4.0.bundle --version 1.4.0 --rings first,ward,all",
+        "rehab-gateway fleet roll-out central.toml FILE.deb --version 1.4.0 --rings first,ward,all  # signed",
         "rehab-gateway fleet roll-out central.toml notices.toml --rings first,all --soak 600  # a configuration",
         "rehab-gateway fleet roll-out central.toml FILE --version 1.4.0 --no-wait  # the desk goes on alone",
     ),
@@ -121,7 +121,8 @@ def agent(config: ConfigFile) -> None:
 def roll_out(
     config: ConfigFile,
     bundle: Annotated[
-        str, typer.Argument(metavar="FILE", help="A signed upgrade, or a part of a configuration (.toml).")
+        str,
+        typer.Argument(metavar="FILE", help="A signed package (.deb), or a part of a configuration (.toml)."),
     ],
     *,
     rings: Annotated[str, typer.Option(help="In which order; 'all' is whoever is left.")] = "first,ward,all",
@@ -132,15 +133,20 @@ def roll_out(
     within: Annotated[
         float, typer.Option(min=1, metavar="SECONDS", help="How long a ring may take before it stops everything.")
     ] = 3600,
+    older: Annotated[
+        str, typer.Option(metavar="WHY", help="Gateways refuse a version older than theirs, unless this says why.")
+    ] = "",
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Say how it goes until it ends.")] = True,
 ) -> None:
     """Send an upgrade or a configuration to the fleet, ring by ring; one gateway that is not well stops it.
 
     Ends with status 0 when every gateway has it and is well, with 1 when it stopped.
     """
+    from gateway.cli.fleet_roll_out import Wish
     from gateway.cli.fleet_roll_out import roll_out as begin
 
-    raise typer.Exit(begin(load_settings(config), bundle, rings, version, soak=soak, within=within, wait=wait))
+    wish = Wish(bundle, rings, version, older.strip(), soak_s=soak, within_s=within)
+    raise typer.Exit(begin(load_settings(config), wish, wait=wait))
 
 
 @fleet_app.command(epilog=examples("rehab-gateway fleet resume central.toml  # whoever failed tries again"))

@@ -23,6 +23,7 @@ from gateway.cli.ending import FAILURE, print_line
 from gateway.cli.terminal import Terminal
 from gateway.fleet.beginning import BegunError, begin
 from gateway.fleet.desk import Desk
+from gateway.fleet.disk_trouble import REFUSES, DiskTrouble
 from gateway.fleet.enrolment import EnrolmentError
 from gateway.fleet.enrolment import invite as make_invitation
 from gateway.fleet.health import MICRO
@@ -31,6 +32,9 @@ from gateway.fleet.overview import overview
 from gateway.fleet.roll_outs import RollOuts
 from gateway.model.usage import UsageError
 
+LOOK_AGAIN_S = 2.0
+"""Until a desk that could not begin looks whether its disk has room."""
+
 
 def folder_of(settings: Settings) -> Path:
     """Return where the fleet's keys and books are."""
@@ -38,14 +42,20 @@ def folder_of(settings: Settings) -> Path:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[FleetFolder]:
-    """Open the fleet; raises UsageError where there is none."""
+def opened(settings: Settings, *, waiting: bool = False) -> Iterator[FleetFolder]:
+    """Open the fleet; raises UsageError where there is none, or, unless somebody waits for it, where its disk refuses.
+
+    Raises:
+        OSError, sqlite3.OperationalError: The disk refuses, and ``waiting`` is true.
+    """
     folder = folder_of(settings)
     try:
         fleet = FleetFolder(folder, settings.fleet.reload_command)
     except FileNotFoundError:
         raise UsageError(f"there is no fleet in {folder}: 'rehab-gateway fleet init' makes one") from None
     except (OSError, ValueError, sqlite3.Error) as error:
+        if waiting and isinstance(error, REFUSES) and not isinstance(error, PermissionError):
+            raise
         raise UsageError(f"the fleet in {folder} cannot be used by this user: {error}") from None
     try:
         yield fleet
@@ -87,8 +97,14 @@ def run_desk(settings: Settings) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    with opened(settings) as fleet:
-        Desk(fleet).run(stop)
+    trouble = DiskTrouble(folder_of(settings), "the fleet's desk waits: nobody joins, and no roll-out goes on")
+    while not stop.is_set():
+        with trouble.outlived(), opened(settings, waiting=True) as fleet:
+            desk = Desk(fleet)
+            trouble.look()
+            desk.run(stop)
+        trouble.look()
+        stop.wait(LOOK_AGAIN_S)
 
 
 def invite(settings: Settings, name: str, ring: str, minutes: float) -> None:

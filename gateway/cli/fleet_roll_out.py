@@ -6,6 +6,7 @@ import shutil
 import time
 import tomllib
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import typer
@@ -13,35 +14,58 @@ import typer
 from config.settings import Settings
 from gateway.cli.ending import FAILURE, print_line
 from gateway.cli.fleet_desk import opened, words_of
+from gateway.cli.versions import WHY_LEAST
 from gateway.fleet.applying import ALLOWED, foreign_to
 from gateway.fleet.fetching import sum_of
 from gateway.fleet.members import FleetFolder
 from gateway.fleet.overview import overview
-from gateway.fleet.plan import Bundle, describe, rings_of
+from gateway.fleet.plan import LONGEST_REASON, Bundle, describe, rings_of
 from gateway.fleet.register import RollOut
 from gateway.fleet.roll_outs import BusyError, RollOuts
+from gateway.installation.errors import RefusedError
+from gateway.installation.one_file import SUFFIX, pack
 from gateway.model.usage import UsageError
 
 LOOK_S = 1.0
 
 
-def roll_out(
-    settings: Settings, bundle: str, rings: str, version: str, *, soak: float, within: float, wait: bool
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is to be rolled out, and how.
+
+    Attributes:
+        bundle: The file.
+        rings: Their names in order, with commas between.
+        version: What a gateway runs when it has the upgrade.
+        older: Why it may be older than what gateways run.
+        soak_s: How long a ring is well before the next.
+        within_s: How long a ring may take.
+    """
+
+    bundle: str
+    rings: str
+    version: str
+    older: str
+    soak_s: float
+    within_s: float
+
+
+def roll_out(settings: Settings, wish: Wish, *, wait: bool) -> int:
     """Begin a roll-out, and follow it; return the exit status."""
-    path = Path(bundle)
+    path = Path(wish.bundle)
     with opened(settings) as fleet:
         ring_of = {member.gateway: member.ring for member in fleet.register.present()}
         if not ring_of:
             raise UsageError("nobody is in the fleet yet: 'rehab-gateway fleet invite' a gateway first")
         try:
-            described = _described(path, version)
+            path = _in_one_file(fleet, path)
+            described = _described(path, wish)
             kept = _kept(fleet, path, described)
-            chosen = rings_of([name.strip() for name in rings.split(",") if name.strip()], ring_of)
+            chosen = rings_of([name.strip() for name in wish.rings.split(",") if name.strip()], ring_of)
             number = RollOuts(fleet.register).begin(
-                kept, described, chosen, soak_s=soak, within_s=within, now_s=time.time()
+                kept, described, chosen, soak_s=wish.soak_s, within_s=wish.within_s, now_s=time.time()
             )
-        except (ValueError, OSError, BusyError) as error:
+        except (ValueError, OSError, BusyError, RefusedError) as error:
             raise UsageError(str(error)) from None
         typer.echo(
             f"roll-out {number} of {described.version}, {described.size} bytes, to "
@@ -70,19 +94,30 @@ def _changed(settings: Settings, change: Callable[[RollOuts], RollOut]) -> RollO
             raise UsageError(str(error)) from None
 
 
-def _described(path: Path, version: str) -> Bundle:
+def _in_one_file(fleet: FleetFolder, path: Path) -> Path:
+    """Return a package with its list of sums and who signed it, as one file; anything else as it is."""
+    if path.suffix != ".deb":
+        return path
+    folder = fleet.folder / "bundles"
+    folder.mkdir(exist_ok=True, mode=0o750)
+    return pack(path, folder / path.with_suffix(SUFFIX).name)
+
+
+def _described(path: Path, wish: Wish) -> Bundle:
     if path.suffix != ".toml":
-        if not version:
+        if not wish.version:
             raise ValueError(
                 "--version says what a gateway runs when it has the upgrade: nothing else proves that it has"
             )
-        return describe(path, "upgrade", version)
+        if wish.older and not WHY_LEAST <= len(wish.older) <= LONGEST_REASON:
+            raise ValueError("--older takes a sentence: why are gateways to go back to an older version?")
+        return describe(path, "upgrade", wish.version, wish.older)
     foreign = sorted(foreign_to(tomllib.loads(path.read_text("utf-8"))))
     if foreign:
         raise ValueError(
             f"{path} has {foreign[0]}, which is each machine's own; {', '.join(sorted(ALLOWED))} may be sent"
         )
-    return describe(path, "configuration", version or path.stem)
+    return describe(path, "configuration", wish.version or path.stem)
 
 
 def _kept(fleet: FleetFolder, path: Path, bundle: Bundle) -> Path:
@@ -91,7 +126,12 @@ def _kept(fleet: FleetFolder, path: Path, bundle: Bundle) -> Path:
     folder.mkdir(exist_ok=True, mode=0o750)
     kept = folder / f"{bundle.sha256[:16]}-{bundle.file}"
     if not kept.exists():
-        shutil.copyfile(path, kept)
+        part = folder / f".{kept.name}.part"
+        try:
+            shutil.copyfile(path, part)
+            part.replace(kept)  # one that was cut off in the middle is never taken for a copy
+        finally:
+            part.unlink(missing_ok=True)
     if sum_of(kept) != bundle.sha256:
         kept.unlink()
         raise ValueError(f"{path} was changed while it was read: try again")

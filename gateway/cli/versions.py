@@ -36,6 +36,13 @@ SupervisorOption = Annotated[
 WithinOption = Annotated[
     float, typer.Option("--within", min=5, metavar="SECONDS", help="How long it may take until all is well.")
 ]
+UnsignedOption = Annotated[
+    str,
+    typer.Option("--unsigned", metavar="WHY", help="Install it though nobody trusted signed it; say why, in words."),
+]
+OlderOption = Annotated[
+    str, typer.Option("--older", metavar="WHY", help="Install it though it is older than what runs; say why, in words.")
+]
 HOME_DEFAULT = Path("/opt/rehab-gateway")
 WITHIN_S = 300.0
 
@@ -48,11 +55,12 @@ UPGRADE_EXAMPLES = examples(
 
 
 def upgrade(
-    file: Annotated[Path | None, typer.Argument(metavar="FILE", help="The package (.deb).")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(metavar="FILE", help="The package (.deb), or that of a roll-out (.bundle).")
+    ] = None,
     *,
-    unsigned: Annotated[
-        str, typer.Option(metavar="WHY", help="Install it though nobody trusted signed it; say why, in words.")
-    ] = "",
+    unsigned: UnsignedOption = "",
+    older: OlderOption = "",
     resume: Annotated[bool, typer.Option("--resume", help="Finish a change that was broken off.")] = False,
     settle: Annotated[
         bool, typer.Option("--settle", help="Give up the way back: remove other versions, let files change form.")
@@ -65,14 +73,17 @@ def upgrade(
 ) -> None:
     """Have a new version take the place of the one that runs, or have all stay as it is.
 
-    Sees who signed the package, lays it beside, has the new program check the configuration, copies
-    data and configuration, starts it. Kept only when all is well and a receipt came back; else the
-    version before runs again, and why is said. Whatever breaks it off, one of the two runs. Needs root.
+    Sees who signed the package, and that it is no older version; lays it beside, has the new program
+    check the configuration, copies data and configuration, starts it. Kept only when all is well and
+    a receipt came back; else the version before runs again, and why is said. Whatever breaks it off,
+    one of the two runs. Needs root.
     """
     if [file is not None, resume, settle].count(True) != 1:
         raise UsageError("say which package: 'rehab-gateway upgrade FILE' (or --resume, or --settle)")
     if unsigned and len(unsigned.strip()) < WHY_LEAST:
         raise UsageError("--unsigned takes a sentence: why may it be installed without a signature?")
+    if older and len(older.strip()) < WHY_LEAST:
+        raise UsageError("--older takes a sentence: why is an older version to take the place of the one that runs?")
     from gateway.installation.change import Changer, Wish
     from gateway.installation.versions import Versions
 
@@ -83,7 +94,7 @@ def upgrade(
         _do(lambda: _settled(changer.settle(config)))
     else:
         assert file is not None
-        wish = Wish(config, supervisor, unsigned.strip(), within)
+        wish = Wish(config, supervisor, unsigned.strip(), within, older.strip())
         _do(lambda: f"version {changer.upgrade(file, _trusted(keys), wish).new} runs")
 
 

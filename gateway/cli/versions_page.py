@@ -62,7 +62,8 @@ def _changes(past: list[dict[str, Any]]) -> Table:
         when = datetime.fromtimestamp(entry["at_us"] / MICRO, UTC).strftime("%Y-%m-%d %H:%M UTC")
         signed = f"signed by {entry['key']}" if entry["key"] else ""
         why = f"unsigned: {entry['unsigned']}" if entry["unsigned"] else signed
-        words = "; ".join(filter(None, (str(entry["why"]), why)))
+        older = f"older: {entry['older']}" if entry.get("older") else ""  # not in what an earlier version wrote
+        words = "; ".join(filter(None, (str(entry["why"]), why, older)))
         what = f"{entry['kind']} {entry['old']} → {entry['new']}"
         table.add_row(when, visible(what), str(entry["result"]), Text(visible(words), "dim", overflow="fold"))
     return table

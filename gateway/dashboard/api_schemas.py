@@ -146,7 +146,7 @@ SCHEMAS: Json = {
          "result": some(one({"version": TEXT, "outcome": TEXT, "why": TEXT, "refused": TEXT}))},
     ),
     "Fleet": one(
-        {"desk": some(TRUTH), "invited": listed(TEXT), "gateways": listed(a("FleetGateway")),
+        {"desk": some(TRUTH), "trouble": TEXT, "invited": listed(TEXT), "gateways": listed(a("FleetGateway")),
          "roll_out": some(one({"id": COUNT, "kind": TEXT, "version": TEXT, "state": TEXT, "why": TEXT, "open": COUNT,
                                "rings": listed(TEXT)}))},
         description="The gateways that are in the fleet or are heard; 'desk' is null where it is not listened to.",

@@ -28,6 +28,7 @@ def fleet_view(site: Site) -> Json:
     return {
         "fleet": {
             "desk": words.heard if words is not None else None,
+            "trouble": words.trouble if words is not None else "",
             "invited": words.invited if words is not None else [],
             "roll_out": words.roll_out if words is not None else None,
             "gateways": rows,

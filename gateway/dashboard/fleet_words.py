@@ -27,6 +27,7 @@ class FleetWords:
         members: By gateway: ring, since when, and since when it is out.
         invited: Gateways whose code is still open.
         roll_out: The newest, or None.
+        trouble: What keeps the desk from its work, in its own words; empty where nothing does.
         results: By gateway, what came of the newest roll-out there.
     """
 
@@ -36,6 +37,7 @@ class FleetWords:
         self.members: dict[str, Json] = {}
         self.invited: list[str] = []
         self.roll_out: Json | None = None
+        self.trouble = ""
         self.results: dict[str, Json] = {}
 
     def filters(self) -> list[tuple[str, int]]:
@@ -67,6 +69,7 @@ class FleetWords:
             for one in _objects(found.get("members"))
         }  # fmt: skip
         self.invited = [_text(one.get("gateway")) for one in _objects(found.get("invitations"))]
+        self.trouble = _text(found.get("trouble"))
         roll_out = found.get("roll_out")
         self.roll_out = _roll_out(roll_out) if isinstance(roll_out, dict) else None
 

@@ -22,7 +22,8 @@ from config.settings import Broker, Fleet
 from gateway.broker.link import Incoming, Link
 from gateway.fleet.agent_memory import AgentMemory
 from gateway.fleet.applying import SETTLE_S, Applier, Ending
-from gateway.fleet.fetching import FetchError, fetch
+from gateway.fleet.disk_trouble import DiskTrouble
+from gateway.fleet.fetching import EndedError, FetchError, fetch
 from gateway.fleet.health import MICRO, Health, health_of
 from gateway.fleet.inbox import Inbox
 from gateway.fleet.joining import MEMBER
@@ -30,6 +31,7 @@ from gateway.fleet.plan import LARGEST_PLAN, Bundle, Plan, decode_plan
 from gateway.fleet.renewal import Renewal
 from gateway.fleet.signing import SignatureError, verified
 from gateway.fleet.topics import FleetTopics
+from gateway.machine.version_order import order
 from gateway.wire.status_pages import StatusPages
 from gateway.wire.topics import Topics
 
@@ -86,8 +88,12 @@ class Agent:
             subscriptions=[(topic, SubscribeOptions(qos=1)) for topic in (*topics, *self._own_status.filters())],
         )  # fmt: skip
         self._stop = threading.Event()
+        self._trouble = DiskTrouble(folder, "no plan is carried out")
         self._plan: Plan | None = None
+        self._untaken = b""  # a plan that the disk refused: it comes once, so it is kept
+        self._ending: Ending | None = None  # what came of it, and is not on disk yet
         self._parts: list[Incoming] = []
+        self._upgraded = False
         self._told = b""
         self._told_on = 0
         self._progress = ""
@@ -98,6 +104,11 @@ class Agent:
         """Its connection."""
         return self._link
 
+    @property
+    def trouble(self) -> str:
+        """What keeps it from writing, and what to do; empty while nothing does."""
+        return self._trouble.sentence
+
     def stop(self) -> None:
         """Have it end as soon as what it does may be left."""
         self._stop.set()
@@ -107,20 +118,31 @@ class Agent:
         """Work until told to stop; return whether it ends since a new version of itself is there."""
         self._link.start()
         try:
-            self._settle_what_was_interrupted()
+            interrupted = True
             while not self._stop.is_set():
-                self._listen(TURN_S)
-                self._ask_for_certificates()
-                if self._is_due():
-                    assert self._plan is not None
-                    self._carry_out(self._plan)
-                    if self._memory.now.kind == "upgrade" and self._memory.now.outcome == "committed":
-                        self._tell()
-                        return True
+                with self._trouble.outlived():
+                    if interrupted:
+                        self._settle_what_was_interrupted()
+                    interrupted = self._upgraded = False
+                    self._turn()
+                self._trouble.look()
                 self._tell()
+                if self._upgraded:
+                    return True
         finally:
             self._link.stop()
         return False
+
+    def _turn(self) -> None:
+        self._listen(TURN_S)
+        self._ask_for_certificates()
+        if self._ending is not None:
+            self._end(self._ending)
+        if self._untaken:
+            self._take_plan(self._untaken)
+        if self._is_due():
+            assert self._plan is not None
+            self._carry_out(self._plan)
 
     # What comes in.
 
@@ -139,11 +161,12 @@ class Agent:
 
     def _take_plan(self, payload: bytes) -> None:
         """Believe a plan that is signed, of this site, and not older than the last; the retained one comes again."""
+        self._untaken = payload
         try:
             if len(payload) > LARGEST_PLAN:
                 raise ValueError("it is too large")  # noqa: TRY301 - as anything else that is wrong with it
             plan = decode_plan(verified(self._key, payload))
-            self._check_age(plan, hashlib.sha256(payload).hexdigest())
+            check_age(plan, hashlib.sha256(payload).hexdigest(), self._site, self._memory)
         except SignatureError as error:
             self._refuse("forged", error)
         except OldPlanError as error:
@@ -152,15 +175,7 @@ class Agent:
             self._refuse("not understood", error)
         else:
             self._plan = plan
-
-    def _check_age(self, plan: Plan, sha256: str) -> None:
-        known = self._memory.now
-        if plan.site != self._site:
-            raise ValueError(f"it is of the site {plan.site}")
-        if plan.counter < known.counter or (plan.counter == known.counter and sha256 != known.plan_sha256):
-            raise OldPlanError(f"it has number {plan.counter}, and number {known.counter} has been here")
-        if plan.counter > known.counter:
-            self._memory.keep(counter=plan.counter, plan_sha256=sha256)
+        self._untaken = b""
 
     def _refuse(self, kind: str, error: Exception) -> None:
         self.refused[kind] += 1
@@ -186,8 +201,17 @@ class Agent:
             outcome="fetching", why="",
         )  # fmt: skip
         self._tell()
+        here = version_of("rehab-gateway")
+        if bundle.kind == "upgrade" and not bundle.older and order(bundle.version) < order(here):
+            self._end((False, f"version {bundle.version} is older than {here}, which runs: roll it out with --older"))
+            return
         try:
-            file = fetch(bundle, self.folder / "bundles", self.settings.share, self._ask, self._on_part(bundle))
+            file = fetch(
+                bundle, self.folder / "bundles", self.settings.share, self._ask, on_part=self._on_part(bundle),
+                pause=self._pause,
+            )  # fmt: skip
+        except EndedError:
+            return  # it goes on at the next start
         except (FetchError, OSError) as error:
             self._end((False, f"not fetched: {error}"))
             return
@@ -198,7 +222,7 @@ class Agent:
 
     def _apply(self, bundle: Bundle, file: Path) -> Ending:
         if bundle.kind == "upgrade":
-            return self._applier.upgrade(file)
+            return self._applier.upgrade(file, bundle.older)
         # What the gateway says of itself comes meanwhile, on this thread's own inbox.
         ended: list[Ending] = []
         work = threading.Thread(
@@ -211,10 +235,12 @@ class Agent:
         return ended[0] if ended else (False, "a defect ended it: see the agent's log")
 
     def _end(self, ending: Ending) -> None:
-        good, why = ending
-        (log.info if good else log.warning)("roll-out %d: %s", self._memory.now.roll_out, why)
+        good, why = self._ending = ending  # should the disk refuse: it is said, and noted as soon as there is room
         self._progress = ""
         self._memory.keep(outcome="committed" if good else "failed", why=why)
+        self._ending = None
+        (log.info if good else log.warning)("roll-out %d: %s", self._memory.now.roll_out, why)
+        self._upgraded = good and self._memory.now.kind == "upgrade"
 
     def _settle_what_was_interrupted(self) -> None:
         """Say what became of what this process was at when it was ended: the version that runs tells of an upgrade."""
@@ -242,8 +268,19 @@ class Agent:
             if found:
                 return found[0].payload
         if self._stop.is_set():
-            raise FetchError("the agent was ended meanwhile")
+            raise EndedError
         return None
+
+    def _pause(self, why: str, seconds: float) -> None:
+        """Say why a bundle does not come on, and wait."""
+        log.warning("roll-out %d: %s", self._memory.now.roll_out, why)
+        self._progress = why
+        self._tell()
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            self._listen(TURN_S)
+            if self._stop.is_set():
+                raise EndedError
 
     def _on_part(self, bundle: Bundle) -> Callable[[int], None]:
         def told(number: int) -> None:
@@ -266,8 +303,8 @@ class Agent:
         state = {
             "v": 1, "gateway": self.gateway, "agent": version_of("rehab-gateway"), "plan": known.counter,
             "roll_out": known.roll_out, "attempt": known.attempt, "kind": known.kind, "bundle": known.version,
-            "outcome": known.outcome, "why": self._progress or known.why, "refused": dict(self.refused),
-            "last_refusal": self._last_refusal,
+            "outcome": known.outcome, "why": self._trouble.sentence or self._progress or known.why,
+            "refused": dict(self.refused), "last_refusal": self._last_refusal,
         }  # fmt: skip
         payload = orjson.dumps(state)
         if (payload != self._told or self._told_on != self._inbox.connection) and self._publish(
@@ -284,6 +321,17 @@ class Agent:
 
 class OldPlanError(ValueError):
     """A plan that was there before, or whose number another has."""
+
+
+def check_age(plan: Plan, sha256: str, site: str, memory: AgentMemory) -> None:
+    """See that a plan is of a site and not an older one, and keep its number; raises OldPlanError, ValueError."""
+    known = memory.now
+    if plan.site != site:
+        raise ValueError(f"it is of the site {plan.site}")
+    if plan.counter < known.counter or (plan.counter == known.counter and sha256 != known.plan_sha256):
+        raise OldPlanError(f"it has number {plan.counter}, and number {known.counter} has been here")
+    if plan.counter > known.counter:
+        memory.keep(counter=plan.counter, plan_sha256=sha256)
 
 
 class OwnStatus:

@@ -72,9 +72,15 @@ class Applier:
         self._settle_s = settle_s
         self._parts = config.with_name(config.name + PARTS_FOLDER)
 
-    def upgrade(self, file: Path) -> Ending:
-        """Have the upgrade command install a file, and say what came of it in its own words."""
-        return _run([*self._settings.upgrade_command, str(file)], UPGRADE_S)
+    def upgrade(self, file: Path, older: str = "") -> Ending:
+        """Have the upgrade command install a file, and say what came of it in its own words.
+
+        Args:
+            file: The bundle.
+            older: Why it may be an older version; empty: the command refuses one.
+        """
+        reason = [f"--older={older}"] if older else []
+        return _run([*self._settings.upgrade_command, *reason, str(file)], UPGRADE_S)
 
     def configure(self, file: Path, stop: threading.Event) -> Ending:
         """Take over a part of the configuration; whatever goes wrong, the one before is in force again."""
@@ -155,7 +161,9 @@ def _run(command: Sequence[str], within_s: float) -> Ending:
     """Run a command; return whether it went well, and the last line that it said."""
     try:
         done = subprocess.run(list(command), capture_output=True, text=True, check=False, timeout=within_s)  # noqa: S603 - the site's own setting
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except subprocess.TimeoutExpired:
+        return False, f"'{' '.join(command[:2])}' has not ended within {within_s:.0f} s: 'systemctl status' says why"
+    except OSError as error:
         return False, printable(str(error))[:LONGEST_WHY]
     lines = [line for line in f"{done.stdout}\n{done.stderr}".splitlines() if line.strip()]
     said = printable(lines[-1].strip())[:LONGEST_WHY] if lines else ""

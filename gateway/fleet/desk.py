@@ -12,6 +12,7 @@ import orjson
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.broker.link import Incoming, Link
+from gateway.fleet.disk_trouble import DiskTrouble
 from gateway.fleet.enrolment import Enrolment
 from gateway.fleet.heard import Heard
 from gateway.fleet.inbox import Inbox
@@ -32,6 +33,11 @@ TURN_S = 1.0
 """How often it looks at the books, where commands write what is wanted, and at how gateways are."""
 LIST_AGAIN_S = 86_400.0
 """A revocation list that is over shuts everybody out: it is written anew each day."""
+LIST_RETRY_S = 60.0
+"""Until the broker is told once more, where it has not read its lists."""
+NO_ROOM = orjson.dumps(
+    {"v": 1, "refused": "the disk of its desk is full: try again with the same code when it has room"}
+)
 
 
 class Desk:
@@ -51,6 +57,8 @@ class Desk:
         self._roll_outs = RollOuts(fleet.register)
         self._enrolment = Enrolment(fleet.register, fleet.authority, self._about(), on_joined=self._on_joined)
         self._heard = Heard()
+        self._trouble = DiskTrouble(fleet.folder, "nobody joins, and no roll-out goes on")
+        self._overview: dict[str, Any] | None = None
         self._inbox = Inbox()
         self._link = Link(
             fleet.broker(), client_id=DESK, handler=self._inbox,
@@ -83,6 +91,11 @@ class Desk:
         """Whether the broker is there."""
         return self._link.connected
 
+    @property
+    def trouble(self) -> str:
+        """What keeps it from writing, and what to do; empty while nothing does."""
+        return self._trouble.sentence
+
     def _about(self) -> dict[str, Any]:
         fact = self._register.fact
         return {
@@ -95,8 +108,11 @@ class Desk:
         return [topics.request(), topics.state(), topics.want(), topics.renew(), site.status, site.status_page()]
 
     def _on_joined(self, gateway: str) -> None:
-        trouble = self._fleet.apply()
+        trouble = "the disk takes nothing"
+        with self._trouble.outlived():
+            trouble = self._fleet.apply()
         if trouble:
+            self._listed_s = time.monotonic() - LIST_AGAIN_S + LIST_RETRY_S
             log.error("%s has joined, and mosquitto does not know it yet: %s", gateway, trouble)
 
     # What comes in.
@@ -105,19 +121,27 @@ class Desk:
         topic, payload = message.topic, message.payload
         sender = sender_of(topic)
         if topic == self._topics.request(sender):
-            self._publish(self._topics.answer(sender), self._enrolment.answer(payload))
+            answer = NO_ROOM
+            with self._trouble.outlived():
+                answer = self._enrolment.answer(payload)
+            self._publish(self._topics.answer(sender), answer)
         elif topic == self._topics.state(sender):
             self._heard.on_state(sender, payload)
         elif topic == self._topics.want(sender):
             self._hand_out(sender, payload)
         elif topic == self._topics.renew(sender):
-            self._publish(self._topics.renewed(sender), self._enrolment.renew(sender, payload))
+            answer = NO_ROOM
+            with self._trouble.outlived():
+                answer = self._enrolment.renew(sender, payload)
+            self._publish(self._topics.renewed(sender), answer)
         else:
             self._heard.on_status(topic, payload, retained=message.retained)
 
     def _hand_out(self, gateway: str, payload: bytes) -> None:
         """Send a part of the bundle of the present plan, and of nothing else, to who may have it."""
-        roll_out = self._roll_outs.newest()
+        roll_out = None
+        with self._trouble.outlived():
+            roll_out = self._roll_outs.newest()
         try:
             wanted = orjson.loads(payload)
             number, sha256 = wanted["part"], wanted["sha256"]
@@ -139,28 +163,40 @@ class Desk:
 
     # What goes out.
 
-    def _see_to_lists(self) -> None:
+    def _see_to_lists(self) -> bool:
+        """Write what mosquitto reads; return whether it has read it."""
         renewed = self._fleet.renew_own()
         trouble = self._fleet.apply()
         if renewed:
             log.info("new certificates: %s", ", ".join(renewed))
         if trouble:
             log.error("mosquitto has not read its lists again: %s", trouble)
+        return not trouble
 
     def _turn(self) -> None:
         if self._connections != self._inbox.connections:
             self._connections = self._inbox.connections
             self._said.clear()  # a broker that was away may have forgotten it
         if time.monotonic() - self._listed_s > LIST_AGAIN_S:
-            self._listed_s = time.monotonic()
-            self._see_to_lists()
+            with self._trouble.outlived():
+                again_s = LIST_AGAIN_S if self._see_to_lists() else LIST_RETRY_S
+                self._listed_s = time.monotonic() - LIST_AGAIN_S + again_s
+        with self._trouble.outlived():
+            self._see_to_roll_out()
+        with self._trouble.outlived():
+            self._overview = overview(self._register, self._roll_outs.newest(), time.time())
+        self._trouble.look()
+        if self._overview is not None:
+            self._retain(self._topics.overview, orjson.dumps({**self._overview, "trouble": self._trouble.sentence}))
+
+    def _see_to_roll_out(self) -> None:
         roll_out = self._roll_outs.newest()
-        if roll_out is not None:
-            if roll_out.state == "open" and self._link.connected:
-                self._advance(roll_out)
-                roll_out = self._roll_outs.newest() or roll_out
-            self._publish_plan(roll_out)
-        self._retain(self._topics.overview, orjson.dumps(overview(self._register, roll_out, time.time())))
+        if roll_out is None:
+            return
+        if roll_out.state == "open" and self._link.connected:
+            self._advance(roll_out)
+            roll_out = self._roll_outs.newest() or roll_out
+        self._publish_plan(roll_out)
 
     def _advance(self, roll_out: RollOut) -> None:
         now = time.monotonic()

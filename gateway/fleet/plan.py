@@ -15,6 +15,8 @@ PLAN_VERSION = 1
 PART_BYTES = 256 << 10
 """Of a bundle in one message: a quarter of what our mosquitto takes, and seconds on a slow link."""
 LARGEST_BUNDLE = 1 << 30
+LONGEST_REASON = 300
+"""Letters of what goes into every gateway's journal and audit."""
 LARGEST_PLAN = 512 << 10
 """Bytes: 4096 parts have as many sums of 64 letters, and a third more as base64."""
 
@@ -37,6 +39,7 @@ class Bundle:
         sha256: Of all of it.
         size: In bytes.
         parts: SHA-256 of each part of `PART_BYTES`.
+        older: Why gateways may go back to an older version with it; empty: they refuse one.
     """
 
     kind: Kind
@@ -45,6 +48,7 @@ class Bundle:
     sha256: str
     size: int
     parts: tuple[str, ...]
+    older: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +114,12 @@ def decode_plan(body: bytes) -> Plan:
 def _bundle(found: dict[str, Any]) -> Bundle:
     bundle = Bundle(
         found["kind"], str(found["version"]), str(found["file"]), str(found["sha256"]), _count(found["size"]),
-        tuple(map(str, found["parts"])),
+        tuple(map(str, found["parts"])), str(found.get("older", "")),
     )  # fmt: skip
     if bundle.kind not in get_args(Kind) or not NAME.fullmatch(bundle.file) or bundle.size > LARGEST_BUNDLE:
         raise ValueError("its bundle is none that is taken here")
+    if len(bundle.older) > LONGEST_REASON or not bundle.older.isprintable():
+        raise ValueError("its reason for an older version is none")
     if len(bundle.parts) != -(-bundle.size // PART_BYTES) or not all(
         map(SUM.fullmatch, (bundle.sha256, *bundle.parts))
     ):
@@ -127,7 +133,7 @@ def _count(value: object) -> int:
     return value
 
 
-def describe(path: Path, kind: Kind, version: str) -> Bundle:
+def describe(path: Path, kind: Kind, version: str, older: str = "") -> Bundle:
     """Return what a plan says of a file; raises ValueError where it cannot be rolled out."""
     if not NAME.fullmatch(path.name):
         raise ValueError(f"'{path.name}' is no name for a bundle: letters, digits, '.', '_', '+', '~' and '-'")
@@ -138,7 +144,7 @@ def describe(path: Path, kind: Kind, version: str) -> Bundle:
         size += len(part)
     if not 0 < size <= LARGEST_BUNDLE:
         raise ValueError(f"{path.name} has {size} bytes: a bundle has at least one, and at most {LARGEST_BUNDLE}")
-    return Bundle(kind, version, path.name, whole.hexdigest(), size, tuple(parts))
+    return Bundle(kind, version, path.name, whole.hexdigest(), size, tuple(parts), older)
 
 
 def parts_of(path: Path) -> Iterator[bytes]:

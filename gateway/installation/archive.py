@@ -67,7 +67,7 @@ class Entry:
 
 def entry_of(content: Content, copy: Path, kind: str) -> Entry:
     """Describe a copy; raises OSError."""
-    there = content.path.stat()
+    there = content.source.stat()
     owner = group = ""
     with suppress(KeyError):
         owner = pwd.getpwuid(there.st_uid).pw_name

@@ -6,6 +6,7 @@ with a key that only the site has. Nothing of it is ever in clear anywhere but i
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -14,7 +15,7 @@ import sqlite3
 import tarfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -26,9 +27,10 @@ import zstandard
 
 from config.settings import Settings
 from gateway.installation.archive import MANIFEST, Entry, entry_of, put, read_archive
-from gateway.installation.backup_contents import STAGING, Content, contents, is_database
+from gateway.installation.backup_contents import Content, LinkedError, contents, is_database
 from gateway.installation.sealed_file import SealedError, SealedWriter
 from gateway.machine.file_lock import FileLock
+from gateway.machine.staging import BACKING_UP, StagedError, remove_left_over, staged
 from gateway.status.backup_state import FILE, BackupState, read_backup_state, write_backup_state
 
 SUFFIX, PART = ".rgbackup", ".part"
@@ -36,13 +38,24 @@ PAGES = 4096
 """Copied between two words of progress: 16 MB."""
 SAY_EVERY_S = 2.0
 BUSY_S = 30.0
+MOST_SAID = 20
+"""Links that are named one by one; all of them stand in the manifest."""
 MICRO = 1_000_000
 LEVEL = 3
 """Of zstd: quick, and a history shrinks to a third."""
-PRIVATE_FOLDER = 0o700
 MODE = 0o600
 
+PAUSES_S = (10.0, 60.0, 300.0)
+"""Before a backup is begun anew whose disk or share was cut off: a hand on a plug, a switch, a server that starts."""
+CUT_OFF = frozenset({
+    errno.EIO, errno.ENODEV, errno.ENXIO, errno.ESTALE, errno.ENOTCONN, errno.EHOSTDOWN, errno.EHOSTUNREACH,
+    errno.ENETUNREACH, errno.ENETDOWN, errno.ETIMEDOUT, errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE,
+    errno.ESHUTDOWN, errno.EREMOTEIO, errno.EROFS, errno.ENOENT,
+})  # fmt: skip
+"""What a stick says that was pulled out, and a share whose server is not reached. A full disk is none of it."""
+
 Say = Callable[[str], None]
+Pause = Callable[[float], None]
 
 
 class BackupError(Exception):
@@ -53,17 +66,22 @@ class BackupError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A backup that was made and read again: ``made_us`` is UTC microseconds."""
+    """A backup that was made and read again: ``made_us`` is UTC microseconds; ``links`` were not followed."""
 
     path: Path
     made_us: int
     bytes: int
     files: int
     deleted: int
+    links: int
 
 
-def make_backup(settings: Settings, configuration: Path, folder: Path, *, passphrase: str, say: Say) -> Made:
+def make_backup(
+    settings: Settings, configuration: Path, folder: Path, *, passphrase: str, say: Say, pause: Pause = time.sleep
+) -> Made:
     """Make a backup and note what became of it; raises BackupError, HeldError.
+
+    A disk or share that is cut off in the middle is waited for, and the backup begun anew.
 
     Args:
         settings: Of the ward.
@@ -71,57 +89,84 @@ def make_backup(settings: Settings, configuration: Path, folder: Path, *, passph
         folder: Where backups are; must be there, so that a share that is not mounted is noticed.
         passphrase: What it is encrypted with.
         say: Told what goes on, whenever that takes longer.
+        pause: Waits so many seconds.
     """
     data = settings.site.data
     if not data.is_dir():
         raise BackupError(f"there is no data folder {data}: nothing was measured yet")
+    remove_left_over(data)
     before, now_us = read_backup_state(data), time.time_ns() // 1000
     lock = FileLock(data / FILE, gateway=settings.site.gateway)
     try:
-        made = _make(settings, configuration, folder, passphrase, say)
-    except (OSError, sqlite3.Error, SealedError, BackupError) as error:
+        made = _make_though_cut_off(settings, configuration, folder, passphrase=passphrase, say=say, pause=pause)
+    except (OSError, sqlite3.Error, SealedError, BackupError, LinkedError, StagedError) as error:
         reason = _words(error)
         write_backup_state(data, BackupState(before.made_us, before.file, now_us, reason))
         raise BackupError(reason) from error
     finally:
-        shutil.rmtree(data / STAGING, ignore_errors=True)
         lock.release()
     write_backup_state(data, BackupState(made.made_us, made.path.name, now_us, ""))
     return made
 
 
-def _make(settings: Settings, configuration: Path, folder: Path, passphrase: str, say: Say) -> Made:
+def _make_though_cut_off(
+    settings: Settings, configuration: Path, folder: Path, *, passphrase: str, say: Say, pause: Pause
+) -> Made:
     if not folder.is_dir():
         raise BackupError(f"{folder} is not there: is the backup disk plugged in, or the share mounted?")
+    mounted = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.is_mount())
+    pauses = iter(PAUSES_S)
+    while True:
+        try:
+            _see_that_it_is_mounted(mounted)
+            with staged(settings.site.data / BACKING_UP) as staging:
+                return _make(settings, configuration, folder, staging, passphrase=passphrase, say=say)
+        except (OSError, SealedError) as error:
+            if isinstance(error, OSError) and error.errno not in CUT_OFF:
+                raise
+            words, pause_s = f"{folder} was cut off in the middle ({_words(error)})", next(pauses, None)
+            if pause_s is None:
+                advice = "look at its cable, its power and the network"
+                raise BackupError(f"{words}, {len(PAUSES_S) + 1} times: {advice}") from error
+            say(f"{words}: plug it in, or mount it; again in {pause_s:.0f} s")
+            pause(pause_s)
+
+
+def _see_that_it_is_mounted(place: Path) -> None:
+    """Raise OSError where a disk is away: nothing is written beneath the place where it was."""
+    if not place.is_mount():
+        raise OSError(errno.ENODEV, "it is no longer mounted")
+
+
+def _make(settings: Settings, configuration: Path, folder: Path, staging: Path, *, passphrase: str, say: Say) -> Made:
     _clear_parts(folder, settings.site.gateway)
-    staging = settings.site.data / STAGING
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(PRIVATE_FOLDER)
     made_us = time.time_ns() // 1000
     stamp = datetime.fromtimestamp(made_us / MICRO, UTC).strftime("%Y%m%dT%H%M%SZ")
     path = folder / f"{settings.site.gateway}-{stamp}{SUFFIX}"
     part = folder / f".{path.name}{PART}"
     about = {"site": settings.site.site, "gateway": settings.site.gateway, "made_us": made_us,
-             "version": version("rehab-gateway")}  # fmt: skip
+             "data": str(settings.site.data.absolute()), "version": version("rehab-gateway")}  # fmt: skip
     try:
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE), "wb") as file:
             sealed = SealedWriter(file, passphrase, about)
-            entries = _write(sealed, contents(settings, configuration), staging, say)
+            links: list[Path] = []
+            entries = _write(sealed, contents(settings, configuration, links.append), staging, links, say)
             file.flush()
             os.fsync(file.fileno())
         say("reading it again")
         verify(part, passphrase, entries)
         part.replace(path)
     except BaseException:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # what is gone cannot be tidied; the next backup does
+            part.unlink(missing_ok=True)
         raise
     _sync_folder(folder)
     deleted = _delete_older(path, settings.site.gateway, settings.backup.keep)
-    return Made(path, made_us, path.stat().st_size, len(entries), deleted)
+    return Made(path, made_us, path.stat().st_size, len(entries), deleted, len(links))
 
 
-def _write(sealed: SealedWriter, found: Iterator[Content], staging: Path, say: Say) -> list[Entry]:
-    """Copy each file, put the copy into the archive, and say in its manifest what is in it."""
+def _write(sealed: SealedWriter, found: Iterator[Content], staging: Path, links: list[Path], say: Say) -> list[Entry]:
+    """Copy each file, put the copy into the archive, and say in its manifest what is in it, and what is not."""
     entries: list[Entry] = []
     with (
         zstandard.ZstdCompressor(level=LEVEL).stream_writer(cast("IO[bytes]", sealed), closefd=False) as packed,
@@ -129,14 +174,17 @@ def _write(sealed: SealedWriter, found: Iterator[Content], staging: Path, say: S
     ):
         for number, content in enumerate(found):
             copy = staging / str(number)
-            with _only_if_there(content.path):
-                kind = _copy(content.path, copy, say)
+            with _only_if_there(content.source):
+                kind = _copy(content.source, copy, say)
                 entry = entry_of(content, copy, kind)
                 put(archive, entry.name, copy)
                 entries.append(entry)
             copy.unlink(missing_ok=True)
+        for path in links[:MOST_SAID]:
+            say(f"left out: {path} is a link, and links are not followed")
         body = staging / MANIFEST
-        body.write_bytes(orjson.dumps({**sealed.about, "files": [entry.fields() for entry in entries]}))
+        files = [entry.fields() for entry in entries]
+        body.write_bytes(orjson.dumps({**sealed.about, "files": files, "links": [str(path) for path in links]}))
         put(archive, MANIFEST, body)
     sealed.seal()
     return entries
@@ -163,9 +211,14 @@ def _copy(source: Path, target: Path, say: Say) -> str:
             target.unlink(missing_ok=True)  # one that was set aside because it is damaged: copied as it is
         else:
             return "database"
-    with source.open("rb") as reading, target.open("wb") as writing:
+    with open(source, "rb", opener=_no_link) as reading, target.open("wb") as writing:
         shutil.copyfileobj(reading, writing)
     return "file"
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Open a file that may have become a link since it was looked at; raises OSError for one."""
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
 def copy_database(source: Path, target: Path, say: Say) -> None:
@@ -222,9 +275,14 @@ def _delete_older(made: Path, gateway: str, keep: int) -> int:
 
 
 def _clear_parts(folder: Path, gateway: str) -> None:
-    """Delete what backups of this gateway have left that were killed; whoever calls this is the only one at it."""
+    """Delete what backups of this gateway have left that were killed; whoever calls this is the only one at it.
+
+    So goes what a restore of an earlier version has left there, in clear.
+    """
     for part in _of_gateway(folder, gateway, ".", PART):
         part.unlink(missing_ok=True)
+    for unpacked in _of_gateway(folder, gateway, ".", ".unpacked"):
+        shutil.rmtree(unpacked, ignore_errors=True)
 
 
 def _of_gateway(folder: Path, gateway: str, before: str = "", after: str = "") -> list[Path]:

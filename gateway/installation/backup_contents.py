@@ -9,18 +9,19 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from config.loader import PARTS_FOLDER
 from config.settings import Section, Settings
 from gateway.broker.door import FOLDER as BROKER_FOLDER
 from gateway.installation.safety_copy import FOLDER as SAFETY_COPY
+from gateway.machine.staging import NAMES as STAGING
 from gateway.status.backup_state import FILE as STATE_FILE
 
 FIRST = ("ward.db", "outbox.db")
 """Upstream of all others, in this order."""
-STAGING = ".backup-staging"
 SET_BEFORE = "before-restore-"
 SQLITE = b"SQLite format 3\0"
 BESIDE_CONFIGURATION = ("certificates", "secrets")
@@ -29,17 +30,37 @@ LEFT_OUT = re.compile(r"(\.lock|\.rgbackup|\.sock|\.part|\.working|-wal|-shm|-jo
 """What is of a running process, or is made again; SQLite's own are in the copy of their database."""
 
 
+class LinkedError(Exception):
+    """What a backup is made for is a link, which is not followed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
-    """One file of a backup: its name there, and where it lies."""
+    """One file of a backup.
+
+    Attributes:
+        name: Its name there.
+        path: Where it lies, and is put back.
+        source: The file that is read: where ``path`` is a link that the configuration names, what it leads to.
+    """
 
     name: str
     path: Path
+    source: Path
 
 
-def contents(settings: Settings, configuration: Path) -> Iterator[Content]:
-    """Yield every file that belongs into a backup, in the order in which it is to be copied."""
-    seen: set[Path] = set()
+OnLink = Callable[[Path], None]
+
+
+def contents(settings: Settings, configuration: Path, on_link: OnLink = lambda _path: None) -> Iterator[Content]:
+    """Yield every file that belongs into a backup, in the order in which it is to be copied.
+
+    A link is not followed: root reads, and whoever may write in the data folder could have it read any file. It is
+    told to ``on_link`` instead. Only what the configuration names itself, outside the data folder, may be one.
+
+    Raises:
+        LinkedError: One of the databases is a link: without it there would be no use in a backup.
+    """
     history = settings.historian.database or settings.site.data / "history.db"
     data = sorted(_of_data(settings), key=lambda path: (_rank(path, settings.site.data), path == history, str(path)))
     groups = (
@@ -48,16 +69,37 @@ def contents(settings: Settings, configuration: Path) -> Iterator[Content]:
         *(("configuration", path, configuration.resolve().parent) for path in _of_configuration(configuration)),
         *(("named", path, path.parent) for path in _named(settings)),
     )
+    may_be_links = {path for path in (history, *_named(settings)) if not _is_inside(path, settings.site.data)}
     names: set[str] = set()
+    seen: set[Path] = set()
     for group, path, folder in groups:
-        if path in seen or not _is_file(path):
+        if path in seen:
             continue
         seen.add(path)
+        source = path.resolve() if path in may_be_links else path
+        if source.is_symlink():
+            _refuse_database(path, history)
+            on_link(path)
+            continue
+        if not _is_file(source):
+            continue
         name = f"{group}/{path.relative_to(folder)}"
         while name in names:  # two files of one name, from different folders
             name += "~"
         names.add(name)
-        yield Content(name, path)
+        yield Content(name, path, source)
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    return folder.resolve() in path.absolute().parent.resolve().parents or path.parent.resolve() == folder.resolve()
+
+
+def _refuse_database(path: Path, history: Path) -> None:
+    if path == history or path.name in FIRST:
+        raise LinkedError(
+            f"{path} is a link, and links in the data folder are not followed: let 'site.data' (or, of the history,"
+            f" 'historian.database') name the place itself, {path.readlink()}"
+        )
 
 
 def is_database(path: Path) -> bool:
@@ -75,7 +117,7 @@ def _of_data(settings: Settings) -> Iterator[Path]:
     """Yield the files of the data folder, but for what is made again at each start, and recordings if not wanted."""
     data = settings.site.data
     recordings = settings.recorder.folder or data / "recordings"
-    away = {data / BROKER_FOLDER, data / STAGING, data / SAFETY_COPY}  # a copy of the same data would double the backup
+    away = {data / name for name in (BROKER_FOLDER, SAFETY_COPY, *STAGING)}  # copies of the same would double it
     if not settings.backup.recordings:
         away.add(recordings)
     roots = [data] if data in recordings.parents or not settings.backup.recordings else [data, recordings]
@@ -85,6 +127,7 @@ def _of_data(settings: Settings) -> Iterator[Path]:
         for folder, folders, files in _walk(root):
             folders[:] = [name for name in folders
                           if folder / name not in away and not name.startswith(SET_BEFORE)]  # fmt: skip
+            yield from (folder / name for name in folders if (folder / name).is_symlink())
             for name in files:
                 if not LEFT_OUT.search(name) and name != STATE_FILE:
                     yield folder / name
@@ -97,9 +140,10 @@ def _walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
 
 
 def _of_configuration(configuration: Path) -> Iterator[Path]:
-    yield configuration.resolve()
-    for name in BESIDE_CONFIGURATION:
-        folder = configuration.resolve().parent / name
+    own = configuration.resolve()
+    yield own
+    for name in (*BESIDE_CONFIGURATION, own.name + PARTS_FOLDER):
+        folder = own.parent / name
         for path in sorted(folder.rglob("*")):
             if not LEFT_OUT.search(path.name) and not path.parent.name.startswith(SET_BEFORE):
                 yield path

@@ -17,18 +17,20 @@ from pathlib import Path
 from config.errors import ConfigError
 from config.loader import load
 from config.settings import Settings
-from gateway.installation.errors import InstallationError, RefusedError, SignatureError, WentBackError
+from gateway.installation.errors import InstallationError, OlderError, RefusedError, SignatureError, WentBackError
 from gateway.installation.forms import forms, forms_here, history_path, misfits
 from gateway.installation.journal import Change, Journal, Kind
-from gateway.installation.package import Package, read_package, unpack
+from gateway.installation.one_file import BESIDE, is_one_file, take_apart
+from gateway.installation.package import Package, bring, read_package, unpack
 from gateway.installation.program import Program
 from gateway.installation.safety_copy import keep
-from gateway.installation.services import Services, services_of
+from gateway.installation.services import Services, services_of, wait_running
 from gateway.installation.signature import Keys, verify
 from gateway.installation.trial import TRIAL_S, Trial, troubles
 from gateway.installation.versions import HOME, Versions
 from gateway.installation.way_back import close_way_back, is_open, open_way_back
 from gateway.machine import durable
+from gateway.machine.version_order import order
 
 PACKAGE = "upgrade.deb"
 """The package that is being installed, in the folder of the versions: a USB stick may be pulled out meanwhile."""
@@ -36,6 +38,8 @@ SPARE = 512 * 2**20
 """Bytes that stay free when a package is unpacked."""
 MB = 2**20
 DPKG_S = 600.0
+BACK_S = 120.0
+"""For the version before to run again: it takes seconds, and a large outbox that has to be checked some more."""
 
 Say = Callable[[str], None]
 
@@ -48,6 +52,7 @@ class Wish:
         config: The configuration of the services.
         supervisor: A program that starts services in systemd's place; empty for systemd.
         unsigned: Why a package may be installed that nobody trusted signed.
+        older: Why a version may be installed that is older than the one that runs.
         within_s: How long the new version may take until it is well.
     """
 
@@ -55,6 +60,7 @@ class Wish:
     supervisor: str = ""
     unsigned: str = ""
     within_s: float = TRIAL_S
+    older: str = ""
 
 
 class Changer:
@@ -77,7 +83,10 @@ class Changer:
             package, key = self._take(file, keys, wish)
             try:
                 change = self._begin("upgrade", package.version, wish)
-                change = change.model_copy(update={"key": key, "unsigned": "" if key else wish.unsigned})
+                older = _refuse_older(change, wish)
+                change = change.model_copy(
+                    update={"key": key, "unsigned": "" if key else wish.unsigned, "older": older}
+                )
                 self._refuse_held_back_forms(change)
             except InstallationError:
                 durable.remove(package.path)
@@ -104,11 +113,12 @@ class Changer:
                 self._finish(change)
                 return f"version {change.new} had been kept: it runs"
             why = "the change was broken off"
+            lacks = ""
             if change.step == "begun":
                 self._give_up(change, why)
-            else:
-                self._go_back(change, why)
-            return f"{why}: version {change.old} runs"
+            elif at := self._go_back(change, why):
+                lacks = f", and yet {at}"
+            return f"{why}: version {change.old} runs{lacks}"
 
     def settle(self, config: Path) -> list[str]:
         """Give up the way back; return the versions that were removed. Files are brought to the form of this version.
@@ -137,23 +147,42 @@ class Changer:
         """Copy the package, and see who signed it; return it with the id of the key, which is empty if nobody did."""
         if not file.is_file():
             raise RefusedError(f"{file}: there is no such file")
-        free, size = shutil.disk_usage(self._versions.home).free, file.stat().st_size
-        unpacked = read_package(file).size
-        if size + unpacked + SPARE > free:
-            need = (size + unpacked + SPARE) // MB
-            raise RefusedError(f"{self._versions.home} has {free // MB} MB free, and this takes {need} MB: make room")
-        mine = self._versions.home / PACKAGE
-        shutil.copyfile(file, mine)
-        key = ""
+        one = is_one_file(file)
+        self._refuse_without_room(file.stat().st_size + (0 if one else read_package(file).size))
+        mine, signed = self._versions.home / PACKAGE, self._versions.home / BESIDE
         try:
-            key = verify(mine, file, keys)
-            self._say(f"signed by {key}, which is trusted")
+            if one:
+                beside = take_apart(file, mine, signed)
+            else:
+                beside = file
+                bring(file, mine, self._say)
+            package = read_package(mine)
+            self._refuse_without_room(package.size)
+            return package, self._signer(mine, beside, keys, wish)
+        except BaseException:
+            durable.remove(mine)
+            raise
+        finally:
+            shutil.rmtree(signed, ignore_errors=True)
+
+    def _refuse_without_room(self, size: int) -> None:
+        free, need = shutil.disk_usage(self._versions.home).free, size + SPARE
+        if need > free:
+            raise RefusedError(
+                f"{self._versions.home} has {free // MB} MB free, and this takes {need // MB} MB: make room"
+            )
+
+    def _signer(self, mine: Path, beside: Path, keys: Keys, wish: Wish) -> str:
+        """Return the id of the key that signed, nothing where nobody did and that may be; raises SignatureError."""
+        try:
+            key = verify(mine, beside, keys)
         except SignatureError as error:
             if not wish.unsigned:
-                durable.remove(mine)
                 raise
             self._say(f"NOT SIGNED ({error}); installed all the same, because: {wish.unsigned}")
-        return read_package(mine), key
+            return ""
+        self._say(f"signed by {key}, which is trusted")
+        return key
 
     def _begin(self, kind: Kind, new: str, wish: Wish) -> Change:
         old = self._versions.current()
@@ -199,8 +228,9 @@ class Changer:
             self._go_back(change, _words(error))
             raise
         if why:
-            self._go_back(change, why)
-            raise WentBackError(f"version {change.new} was tried, and {change.old} runs again: {why}")
+            lacks = self._go_back(change, why)
+            again = f"version {change.old} takes its place again, and yet {lacks}" if lacks else ""
+            raise WentBackError(f"version {change.new} was tried, and {again or f'{change.old} runs again'}: {why}")
         change = self._journal.write(change, "kept")
         self._finish(change)
         return change
@@ -254,15 +284,18 @@ class Changer:
         """End a change before anything that runs was touched."""
         self._end(change, "given up", why)
 
-    def _go_back(self, change: Change, why: str) -> None:
-        """Have the old version run again."""
+    def _go_back(self, change: Change, why: str) -> str:
+        """Have the old version run again; return which of its services do not yet, and what they are at."""
         self._say(f"going back to version {change.old}: {why}")
         change = self._journal.write(change, "back")
         if change.data and not change.marked:
             close_way_back(Path(change.data))
         self._versions.switch(change.old)
-        services_of(change.supervisor).restart(change.services)
-        self._end(change, "went back", why)
+        services = services_of(change.supervisor)
+        services.restart(change.services)
+        lacks = wait_running(services, change.services, BACK_S, self._say)
+        self._end(change, "went back", "; ".join(filter(None, (why, lacks))))
+        return lacks
 
     def _end(self, change: Change, result: str, why: str) -> None:
         if change.unpacked:
@@ -315,6 +348,18 @@ def _settings(config: Path) -> Settings | None:
         return load(config, on_unknown=lambda _problem: None)
     except ConfigError as error:
         raise RefusedError(str(error)) from error
+
+
+def _refuse_older(change: Change, wish: Wish) -> str:
+    """Return why an older version may come, nothing where it is none. Raises OlderError where nobody said why.
+
+    A signature holds for ever, also that of a version whose faults have been mended since.
+    """
+    if order(change.new) >= order(change.old):
+        return ""
+    if not wish.older:
+        raise OlderError(f"version {change.new} is older than {change.old}, which runs")
+    return wish.older
 
 
 def _words(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 InstallationError
 ├── SignatureError   the package is not what somebody who is trusted has signed
 ├── RefusedError     it cannot be begun: nothing was changed
+│   └── OlderError   it is older than the version that runs, and nobody said why that may be
 └── WentBackError    it was tried, and the version before runs again
 """
 
@@ -24,6 +25,14 @@ class SignatureError(InstallationError):
 
 class RefusedError(InstallationError):
     """It cannot be begun: nothing that runs was changed."""
+
+
+class OlderError(RefusedError):
+    """It is older than the version that runs: what was mended since would be broken again."""
+
+    advice = (
+        "Where that is meant, say why: --older 'WHY', which is kept; back to a version that is here already: 'rollback'"
+    )
 
 
 class WentBackError(InstallationError):

@@ -50,6 +50,7 @@ class Change(Section):
         supervisor: A program that starts services, where it is not systemd.
         key: Id of the key that signed the package.
         unsigned: Why it may be installed without a signature.
+        older: Why a version may be installed that is older than the one that ran; empty where it is not.
     """
 
     kind: Kind
@@ -65,6 +66,7 @@ class Change(Section):
     supervisor: str = ""
     key: str = ""
     unsigned: str = ""
+    older: str = ""
 
 
 class Journal:
@@ -120,8 +122,8 @@ class Journal:
         entry = {**change.model_dump(mode="json"), "result": result, "why": why, "ended_us": time.time_ns() // 1000}
         lines = [*self._past_lines()[1 - PAST_MOST :], orjson.dumps(entry)]
         durable.replace_file(self.home / PAST, b"\n".join(lines) + b"\n", mode=0o644)
-        unsigned = f", unsigned: {change.unsigned}" if change.unsigned else ""
-        words = f"rehab-gateway {change.kind} {change.old} to {change.new}: {result}{unsigned} {why}"
+        said = "".join(f", {key}: {value}" for key in ("unsigned", "older") if (value := getattr(change, key)))
+        words = f"rehab-gateway {change.kind} {change.old} to {change.new}: {result}{said} {why}"
         syslog.syslog(syslog.LOG_NOTICE, words.strip())
         durable.remove(self.home / UNDER_WAY)
 

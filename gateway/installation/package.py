@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import subprocess
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +18,11 @@ from gateway.machine import durable
 UNPACKING = ".unpacking"
 KIB = 1024
 FOLDER_MODE = 0o755
+MB = 2**20
+PAUSES_S = (5.0, 15.0, 40.0)
+"""Before a package is read on whose stick was pulled out: a minute for a hand."""
+OURS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""What is wrong with this machine's disk, and not with the stick."""
 INSIDE = f"./opt/{NAME}"
 """Where the environments are in a package: this folder, and one below it for the version."""
 
@@ -57,6 +65,28 @@ def read_package(path: Path) -> Package:
     if not (size.isascii() and size.isdigit()):
         raise RefusedError(f"{path} does not say how much room it takes: {size!r}")
     return Package(path, version, int(size) * KIB)
+
+
+def bring(file: Path, mine: Path, say: Callable[[str], None], pause: Callable[[float], None] = time.sleep) -> None:
+    """Copy a package from a stick or a share, and read on where that was cut off; raises RefusedError."""
+    size, pauses = file.stat().st_size, iter(PAUSES_S)
+    with mine.open("wb") as copy:
+        while copy.tell() < size:
+            try:
+                with file.open("rb") as source:
+                    source.seek(copy.tell())
+                    shutil.copyfileobj(source, copy)
+                if copy.tell() < size:
+                    raise OSError(errno.EIO, "it ends too early")  # noqa: TRY301 - as any other end of it
+            except OSError as error:
+                if error.errno in OURS:
+                    raise
+                came = f"{file} was cut off after {copy.tell() // MB} of {size // MB} MB ({error.strerror})"
+                seconds = next(pauses, None)
+                if seconds is None:
+                    raise RefusedError(f"{came}: see to the stick or the share, and call this again") from error
+                say(f"  {came}: plug it in, or mount it; read on in {seconds:.0f} s")
+                pause(seconds)
 
 
 def unpack(package: Package, versions: Versions) -> None:

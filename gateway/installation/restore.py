@@ -25,6 +25,7 @@ from gateway.installation.backup_contents import SET_BEFORE
 from gateway.installation.sealed_file import SealedError, read_header
 from gateway.machine.durable import flush_folder
 from gateway.machine.file_lock import FileLock
+from gateway.machine.staging import RESTORING, remove_left_over, staged
 from gateway.outbox.file import OutboxFile
 from gateway.outbox.move import move_on
 
@@ -34,6 +35,7 @@ WRITTEN = ("outbox.db", "history.db", "ward.db")
 SIDES = ("-wal", "-shm", "-journal")
 SHOWN = 5
 FOLDER_MODE = 0o750
+USUAL_DATA = "/var/lib/rehab-gateway"
 LATEST_US = 2**53
 """The year 2255: a header is anybody's who has the file."""
 
@@ -90,7 +92,7 @@ def read_about(path: Path) -> Mapping[str, Any]:
 
 
 def restore(path: Path, *, passphrase: str, under: Path = Path("/"), replace: bool = False, say: Say) -> Restored:
-    """Put a backup back; raises RestoreError, HeldError.
+    """Put a backup back; raises RestoreError, HeldError, StagedError.
 
     Args:
         path: The backup.
@@ -100,34 +102,56 @@ def restore(path: Path, *, passphrase: str, under: Path = Path("/"), replace: bo
         say: Told what goes on.
     """
     about = read_about(path)
-    staging = _staging(path, under)
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(mode=0o700, parents=True)
-    try:
+    data = _below(under, _data_folder(about))
+    remove_left_over(data)
+    _forget_what_lay_beside(path)
+    with ExitStack() as held:
+        try:
+            staging = held.enter_context(staged(_nearest(data) / RESTORING))
+        except OSError as error:
+            where = f"{_nearest(data)} cannot be written ({error.strerror})"
+            raise RestoreError(f"{where}: run this with sudo, or name another place (--under)") from error
         say("reading the backup")
         try:
             entries = _unpack(path, passphrase, staging)
         except (SealedError, OSError, sqlite3.Error) as error:
             raise RestoreError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
         try:
-            pieces = [Piece(_unpacked(staging, entry), under / entry.path.lstrip("/"), entry) for entry in entries]
+            pieces = [Piece(_unpacked(staging, entry), _below(under, entry.path), entry) for entry in entries]
             unsent = _begin_new_life(pieces, staging)
-            with ExitStack() as held:
-                _hold(pieces, held)
-                _refuse_what_is_there(pieces, replace=replace)
-                say(f"putting {len(entries)} files in place")
-                aside = _put_in_place(pieces)
+            _hold(pieces, held)
+            _refuse_what_is_there(pieces, replace=replace)
+            say(f"putting {len(entries)} files in place")
+            aside = _put_in_place(pieces)
         except (OSError, sqlite3.Error) as error:
             raise RestoreError(f"it cannot be put back: {_words(error)}") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
     return Restored(about, len(entries), unsent, aside)
 
 
-def _staging(path: Path, under: Path) -> Path:
-    """Return a folder for what is unpacked: beside the system's data, which is where there is room for it."""
-    base = under / "var/lib" if (under / "var/lib").is_dir() and os.access(under / "var/lib", os.W_OK) else path.parent
-    return base / f".{path.name}.unpacked"
+def _data_folder(about: Mapping[str, Any]) -> str:
+    """Return the data folder of the ward; the usual one where an earlier version did not say."""
+    said = about.get("data")
+    good = isinstance(said, str) and said.startswith("/") and ".." not in Path(said).parts and "\0" not in said
+    return str(said) if good else USUAL_DATA
+
+
+def _below(under: Path, path: str) -> Path:
+    return under / path.lstrip("/")
+
+
+def _nearest(data: Path) -> Path:
+    """Return the data folder, or the nearest one that it will be in: what is in clear lies on its disk and on no other.
+
+    Never beside the backup, which may be on a stick or a share of others.
+    """
+    return next(folder for folder in (data, *data.parents) if folder.is_dir())
+
+
+def _forget_what_lay_beside(path: Path) -> None:
+    """Remove what an earlier version has left in clear beside a backup, where it was killed."""
+    left = path.with_name(f".{path.name}.unpacked")
+    if left.is_dir() and not left.is_symlink():
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def _unpack(path: Path, passphrase: str, staging: Path) -> list[Entry]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,8 @@ FINISHING_UNIT = f"{NAME}-upgrade.service"
 WANTED = frozenset({"active", "activating", "reloading", "deactivating"})
 RESTART_S = 120.0
 """systemd gives a service 30 s to end what is on its way; three of them, and a slow disk."""
+LOOK_S = 1.0
+SAY_EVERY_S = 15.0
 FINISHER_LOG = "finisher.log"
 
 
@@ -33,7 +36,13 @@ class Services(Protocol):
         """Return those that run at this moment."""
 
     def restart(self, names: Sequence[str]) -> None:
-        """End services and start them again, as the link says by now; raises ServiceError."""
+        """End services and have them start again, as the link says by now; raises ServiceError.
+
+        When it returns none runs any more of what ran before; that those started are ready is for `running` to say.
+        """
+
+    def at(self, name: str) -> str:
+        """Return what a service that does not run is at, in its own words and those of who starts it; may be empty."""
 
     def stand_by(self, home: Path) -> None:
         """Start a finisher, which waits: it takes over when whoever called this is killed."""
@@ -51,11 +60,29 @@ class Systemd:
         return [name for name, active in self._units() if active == "active"]
 
     def restart(self, names: Sequence[str]) -> None:
-        """Restart instances, also those that systemd has given up on."""
+        """Restart instances, also those that systemd has given up on.
+
+        It waits until they have ended, and not until they are ready: one that never is would hold up who has to say so.
+        """
         if names:
             units = [UNIT.format(name) for name in names]
+            _call("systemctl", "stop", *units)
             _call("systemctl", "reset-failed", *units, check=False)
-            _call("systemctl", "restart", *units)
+            _call("systemctl", "start", "--no-block", *units)
+
+    def at(self, name: str) -> str:
+        """Return the unit's state, how its process ended last, and what that says of itself (STATUS=)."""
+        asked = [f"--property={of}" for of in ("ActiveState", "SubState", "Result", "NRestarts", "StatusText")]
+        told = _call("systemctl", "show", *asked, UNIT.format(name), check=False)
+        found = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+        words = [f"{found.get('ActiveState', 'unknown')} ({found.get('SubState', '')})"]
+        if found.get("Result", "success") != "success":
+            words.append(f"ended by {found['Result']}")
+        if (again := found.get("NRestarts", "0")) != "0":
+            words.append(f"started again {again} times")
+        if found.get("StatusText"):
+            words.append(f'it says "{found["StatusText"]}"')
+        return ", ".join(words)
 
     def stand_by(self, home: Path) -> None:
         """Start the unit that also looks at each boot whether something is left to finish."""
@@ -97,6 +124,11 @@ class Supervisor:
         if names:
             _call(self._program, "restart", *names)
 
+    def at(self, name: str) -> str:
+        """Say nothing: the program has no word for it."""
+        del name
+        return ""
+
     def stand_by(self, home: Path) -> None:
         """Start a finisher of this program's own: it outlives whoever started it."""
         with (home / FINISHER_LOG).open("ab") as log:
@@ -109,6 +141,27 @@ class Supervisor:
 def services_of(supervisor: str) -> Services:
     """Return whoever starts services here."""
     return Supervisor(Path(supervisor)) if supervisor else Systemd()
+
+
+def not_running(services: Services, names: Sequence[str]) -> str:
+    """Return which of some services do not run, and what each is at; empty where all do."""
+    running = services.running()
+    missing = [(name, services.at(name)) for name in names if name not in running]
+    return "; ".join(f"{name} does not run{f': {at}' if at else ''}" for name, at in missing)
+
+
+def wait_running(services: Services, names: Sequence[str], within_s: float, say: Callable[[str], None]) -> str:
+    """Wait until some services run, saying how it goes; return what `not_running` says at the end."""
+    began = said_s = time.monotonic()
+    while why := not_running(services, names):
+        now = time.monotonic()
+        if now - began >= within_s:
+            return why
+        if now - said_s >= SAY_EVERY_S:
+            said_s = now
+            say(f"  {now - began:.0f} of {within_s:.0f} s: {why}")
+        time.sleep(LOOK_S)
+    return ""
 
 
 def _call(*command: str, check: bool = True) -> str:

@@ -73,7 +73,7 @@ def verify(package: Path, beside: Path, keys: Keys) -> str:
         SignatureError: It is not so; the message says what is wrong.
     """
     sums = _read(beside.parent / SUMS)
-    signer = _signer(sums, _read(beside.parent / SIGNATURE), keys, beside.parent / SIGNATURE)
+    signer = signer_of(sums, _read(beside.parent / SIGNATURE), keys, beside.parent / SIGNATURE)
     listed = [number for number, name in _SUM.findall(sums.decode("utf-8", "replace")) if name == beside.name]
     if len(listed) != 1:
         raise SignatureError(f"{beside.parent / SUMS} lists {beside.name} {len(listed)} times")
@@ -131,7 +131,18 @@ def _read(path: Path) -> bytes:
         raise SignatureError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _signer(sums: bytes, lines: bytes, keys: Keys, where: Path) -> str:
+def signer_of(sums: bytes, lines: bytes, keys: Keys, where: Path) -> str:
+    """Return the id of the trusted key that signed a list of sums.
+
+    Args:
+        sums: The list.
+        lines: What lies beside it, a line a signature.
+        keys: Who is trusted.
+        where: Its file, for whoever is told what is wrong.
+
+    Raises:
+        SignatureError: None did, or a signature does not fit.
+    """
     named = []
     for line in lines.decode("utf-8", "replace").splitlines():
         kind, _, rest = line.partition(" ")

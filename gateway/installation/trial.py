@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from gateway.installation.services import Services
+from gateway.installation.services import Services, not_running
 
 TRIAL_S = 300.0
 LOOK_S = 2.0
@@ -70,9 +70,8 @@ class Trial:
             time.sleep(LOOK_S)
 
     def _look(self) -> str:
-        running = self._services.running()
-        if missing := [name for name in self._names if name not in running]:
-            return f"{', '.join(missing)} does not run"
+        if missing := not_running(self._services, self._names):
+            return missing
         if "run" not in self._names:
             return ""
         said = self._ask()

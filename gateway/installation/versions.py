@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gateway.installation.errors import RefusedError
 from gateway.machine import durable
+from gateway.machine.version_order import order
 
 NAME = "rehab-gateway"
 HOME = Path("/opt/rehab-gateway")
@@ -31,7 +32,7 @@ class Versions:
         if not self.home.is_dir():
             return []
         found = [path.name for path in self.home.iterdir() if VERSION.fullmatch(path.name)]
-        return sorted((name for name in found if self.program(name).exists()), key=_order)
+        return sorted((name for name in found if self.program(name).exists()), key=order)
 
     def current(self) -> str:
         """Return the version that runs; raises RefusedError where there is none."""
@@ -71,8 +72,3 @@ class Versions:
     def _linked(self, name: str) -> str:
         link = self.home / name
         return link.readlink().name if link.is_symlink() else ""
-
-
-def _order(version: str) -> list[tuple[int, str]]:
-    """Return a key by which 0.10.0 comes after 0.9.1."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"[.+~-]", version)]

@@ -20,9 +20,8 @@ def open_way_back(change: Change) -> None:
         return
     path = Path(change.data) / MARKER
     said = {"kind": change.kind, "from": change.old, "to": change.new, "at_us": change.at_us}
-    durable.replace_file(
-        path, orjson.dumps(said | ({"unsigned": change.unsigned} if change.unsigned else {})), mode=MODE
-    )
+    reasons = {key: value for key in ("unsigned", "older") if (value := getattr(change, key))}
+    durable.replace_file(path, orjson.dumps(said | reasons), mode=MODE)
     there = path.parent.stat()
     if os.geteuid() == 0:
         os.chown(path, there.st_uid, there.st_gid)

@@ -27,13 +27,13 @@ class KeptFormError(Exception):
 
 
 def change_of_version(folder: Path) -> dict[str, str]:
-    """Return what the marker says of the change of version: from which to which, and why it was not signed."""
+    """Return what the marker says of the change of version: from which, and why it might be unsigned, or older."""
     try:
         found = orjson.loads((folder / MARKER).read_bytes())
     except (OSError, ValueError):
         return {}
     told = found if isinstance(found, dict) else {}
-    return {key: str(told[key]) for key in ("from", "unsigned") if key in told}
+    return {key: str(told[key]) for key in ("from", "unsigned", "older") if key in told}
 
 
 def forms_are_kept(folder: Path) -> bool:

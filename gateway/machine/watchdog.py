@@ -31,14 +31,19 @@ class ServiceManager:
     Args:
         address: Path of the socket, ``@`` first for an abstract one; by default NOTIFY_SOCKET.
         watchdog_s: How often the watchdog must be fed at least, seconds; by default WATCHDOG_USEC.
+
+    Attributes:
+        ready: Whether it was told that the service is.
     """
 
     def __init__(self, address: str | None = None, watchdog_s: float | None = None) -> None:
         self._address = os.environ.get("NOTIFY_SOCKET", "") if address is None else address
+        self.ready = False
         self.watchdog_s = _asked_s() if watchdog_s is None else watchdog_s
 
     def notify(self, **words: str | int) -> None:
         """Send one datagram, such as ``notify(READY=1, STATUS="8 of 8 devices")``."""
+        self.ready = self.ready or "READY" in words
         if not self._address:
             return
         text = "\n".join(f"{name}={visible(str(word).replace(chr(10), ' '))}" for name, word in words.items())

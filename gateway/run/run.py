@@ -32,6 +32,8 @@ from gateway.machine.arithmetic import arithmetic
 from gateway.machine.file_lock import FileLock
 from gateway.machine.garbage import look_seldom
 from gateway.machine.private_files import FOLDER_MODE
+from gateway.machine.staging import remove_left_over
+from gateway.machine.starting import Starting
 from gateway.machine.supervision import Supervision
 from gateway.machine.watchdog import ServiceManager, Watchdog
 from gateway.model.status import Status
@@ -138,6 +140,7 @@ class Gateway:
         except ReceiptKeyError as error:
             raise StartError(str(error)) from error
         outbox = open_outbox(self.settings, self._lock)
+        remove_left_over(self.settings.site.data)
         try:
             ward = self._ward or open_ward(self.settings, self.utc_us())
         except BaseException:
@@ -332,7 +335,13 @@ def open_outbox(settings: Settings, lock: FileLock | None = None) -> Outbox:
         raise StartError(f"{path} cannot be used: {error}") from error
 
 
-async def serve(settings: Settings, lock: FileLock | None = None, ward: KeptWard | None = None) -> None:
+async def serve(
+    settings: Settings,
+    lock: FileLock | None = None,
+    ward: KeptWard | None = None,
+    *,
+    manager: ServiceManager | None = None,
+) -> None:
     """Run a gateway until SIGTERM or SIGINT, with a broker of its own where the configuration says so."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -343,7 +352,7 @@ async def serve(settings: Settings, lock: FileLock | None = None, ward: KeptWard
         broker = EmbeddedBroker(settings.site.data / FOLDER, port=settings.broker.port)
         broker.start()  # nobody waits for it: what is measured is on disk first, whatever becomes of a broker
     try:
-        await Gateway(settings, lock=lock, ward=ward).run(stop)
+        await Gateway(settings, manager=manager, lock=lock, ward=ward).run(stop)
     finally:
         if broker is not None:
             await broker.stop()
@@ -352,23 +361,26 @@ async def serve(settings: Settings, lock: FileLock | None = None, ward: KeptWard
 def run(settings: Settings) -> None:
     """Run a gateway in this process; returns when it was told to stop."""
     manager = ServiceManager()
-
-    def show_progress(sentence: str) -> None:
-        log.info("%s", sentence)
-        manager.notify(STATUS=sentence)
-
     look_seldom()
-    lock = hold_outbox(settings)
-    try:
-        ward = open_ward(settings)
+    with Starting(manager) as starting:
+
+        def show_progress(sentence: str) -> None:
+            log.info("%s", sentence)
+            starting.at(sentence)
+
+        lock = hold_outbox(settings)
         try:
-            in_use = settings_of(settings, ward.state.in_force())
-            log.info("the signal processing is %s", where())
-            if all(map(is_kept, needs(in_use))):  # else they are compiled while everything else works already
-                warm_up(settings=in_use, on_progress=show_progress)
-            asyncio.run(serve(settings, lock, ward))
+            starting.at("opening the ward")
+            ward = open_ward(settings)
+            try:
+                in_use = settings_of(settings, ward.state.in_force())
+                log.info("the signal processing is %s", where())
+                if all(map(is_kept, needs(in_use))):  # else they are compiled while everything else works already
+                    warm_up(settings=in_use, on_progress=show_progress)
+                starting.at("opening the outbox")
+                asyncio.run(serve(settings, lock, ward, manager=manager))
+            finally:
+                ward.close()
         finally:
-            ward.close()
-    finally:
-        if lock is not None:
-            lock.release()
+            if lock is not None:
+                lock.release()

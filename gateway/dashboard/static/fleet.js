@@ -82,7 +82,7 @@ function showRollOut(rollOut) {
 }
 
 follow("?view=fleet", ({ fleet }) => {
-  const { gateways, invited, desk, roll_out } = fleet;
+  const { gateways, invited, desk, trouble, roll_out } = fleet;
   keep($("gateways").tBodies[0], gateways, makeRow, updateRow);
   $("gateways").hidden = gateways.length === 0;
   $("empty").hidden = gateways.length > 0;
@@ -91,5 +91,6 @@ follow("?view=fleet", ({ fleet }) => {
   showRollOut(roll_out);
   const waiting = invited.length ? ` ${t("fleet.invited", { names: invited.join(", ") })}` : "";
   const words = desk === null ? t("fleet.does_not_hear_desk") : desk ? "" : t("fleet.desk_not_heard");
-  say($("remark"), `${words}${waiting}`);
+  say($("remark"), `${trouble ? `▲ ${trouble}. ` : ""}${words}${waiting}`);
+  mark($("remark"), trouble ? "remark off" : "remark");
 });

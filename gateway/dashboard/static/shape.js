@@ -31,7 +31,7 @@ const PAGES = {
   devices: { devices: list(device) },
   fleet: {
     fleet: object({
-      desk: perhaps(truth), invited: list(text),
+      desk: perhaps(truth), trouble: text, invited: list(text),
       roll_out: perhaps(object({ kind: text, version: text, state: text, why: text, open: number, rings: list(text) })),
       gateways: list(object({ gateway: text, ring: text, state: text, well: truth, health: text, version: text, notices: number, age_s: perhaps(number) })),
     }),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import orjson
@@ -11,6 +13,7 @@ from typer.testing import CliRunner
 
 from gateway.cli.main import app
 from gateway.model.usage import UsageError
+from tests.small_disk import small_disk
 
 CODE_LENGTH = 11
 
@@ -47,6 +50,23 @@ def test_a_fleet_is_made_with_secrets_that_only_the_owner_reads(begun: Path) -> 
     }
     with pytest.raises(UsageError, match="has a fleet already"):
         fleet("init", begun, "--host", "other.example")
+
+
+@pytest.mark.timeout(90)
+def test_a_desk_that_is_started_with_a_full_disk_waits_for_room(central: Path) -> None:
+    folder = central.parent / "var" / "fleet"
+    with small_disk(folder) as disk:
+        fleet("init", central, "--host", "localhost")
+        disk.fill()
+        command = [sys.executable, "-m", "gateway", "fleet", "desk", str(central)]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as desk:
+            assert desk.stderr is not None
+            said = desk.stderr.readline()
+            assert f"the disk of {folder} is full: delete or move what is not needed" in said
+            disk.make_room()
+            assert f"{folder} can be written again" in desk.stderr.readline()
+            desk.terminate()
+            assert desk.wait(30) == 0
 
 
 def test_an_invitation_prints_the_code_and_the_command_that_uses_it(begun: Path) -> None:

@@ -41,7 +41,8 @@ DESK_WITHIN_S = 90.0
 INSTALL = """\
 import sys
 from pathlib import Path
-home, bundle = Path(sys.argv[1]), Path(sys.argv[2])
+home, bundle = Path(sys.argv[1]), Path(sys.argv[-1])
+(home / "said").write_text("\\n".join(sys.argv[2:-1]))
 if (home / "broken").exists():
     print("the new version did not send a receipt within 5 minutes; 1.0.0 runs again")
     sys.exit(1)

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from importlib.metadata import version
+from pathlib import Path
+
 import pytest
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from config.loader import PARTS_FOLDER, load
+from gateway.broker.link import Link
+from gateway.dashboard.fleet_words import FleetWords
 from gateway.fleet.agent_memory import AgentMemory
 from gateway.fleet.applying import PART, PREVIOUS
-from gateway.fleet.joining import FOLDER
+from gateway.fleet.inbox import Inbox
+from gateway.fleet.joining import FOLDER, JoinError
+from gateway.fleet.plan import describe
 from gateway.fleet.roll_outs import RollOuts
-from tests.gateway.fleet.hospital import FIRST_VERSION, Hospital
+from tests.gateway.fleet.hospital import FIRST_VERSION, SITE, Hospital, LightGateway, hospital_in
 from tests.servers import wait_until
+from tests.small_disk import small_disk
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 
@@ -22,12 +32,116 @@ def test_a_ring_with_one_bad_gateway_stops_and_goes_on_when_it_is_mended(hospita
     hospital.roll_out(hospital.bundle("1.1.0"), "1.1.0", "first", "ward", "all")
     stopped = hospital.until("stopped")
     assert "c: the new version did not send a receipt" in stopped.why
-    assert hospital.versions() == {"a": "1.1.0", "b": "1.1.0", "c": FIRST_VERSION, "d": FIRST_VERSION}
+    # b, which had begun when c failed, ends what it has begun.
+    wait_until(lambda: hospital.versions() == {"a": "1.1.0", "b": "1.1.0", "c": FIRST_VERSION, "d": FIRST_VERSION})
 
     (hospital.gateways["c"].folder / "broken").unlink()
     RollOuts(hospital.fleet.register).resume()
     hospital.until("done")
     assert set(hospital.versions().values()) == {"1.1.0"}
+
+
+def test_an_older_version_is_refused_before_it_is_fetched_unless_the_roll_out_says_why(hospital: Hospital) -> None:
+    gateway = hospital.enrol("a")
+    bundle = hospital.bundle("0.0.9")
+    hospital.roll_out(bundle, "0.0.9", "all")
+    stopped = hospital.until("stopped")
+    assert f"a: version 0.0.9 is older than {version('rehab-gateway')}, which runs" in stopped.why
+    assert not (gateway.folder / "data" / FOLDER / "bundles").exists()
+    why = "1.0.0 loses its radio each night"
+    hospital.roll_out(bundle, "0.0.9", "all", described=describe(bundle, "upgrade", "0.0.9", why))
+    hospital.until("done")
+    assert (gateway.folder / "said").read_text() == f"--older={why}"
+
+
+class Page:
+    """A dashboard's own connection, and what its fleet page knows."""
+
+    def __init__(self, hospital: Hospital) -> None:
+        self.words = FleetWords(SITE)
+        self._inbox = Inbox()
+        wanted = [(self.words.topics.overview, SubscribeOptions(qos=1))]
+        broker = hospital.settings_of("dashboard")
+        self.link = Link(broker, client_id="page", handler=self._inbox, subscriptions=wanted)
+        self.link.start()
+
+    def trouble(self) -> str:
+        while (message := self._inbox.wait(0.05)) is not None:
+            self.words.on_message(message.topic, message.payload)
+        return self.words.trouble
+
+
+def test_a_desk_whose_disk_is_full_stays_says_so_and_goes_on_when_there_is_room(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with small_disk(tmp_path / "fleet") as disk, hospital_in(tmp_path) as hospital:
+        gateway, page, code = hospital.enrol("a"), Page(hospital), hospital.code("b")
+        wait_until(lambda: "a" in page.words.members or page.trouble())
+        disk.fill()
+        asks = LightGateway(tmp_path / "b", "b", hospital.enrol_broker())
+        with pytest.raises(JoinError, match="the disk of its desk is full: try again with the same code"):
+            asks.join(code)
+        wait_until(page.trouble)
+        assert f"the disk of {disk.folder} is full: delete or move what is not needed" in page.trouble()
+        assert "a" in page.words.members
+        hospital.stop_desk()
+        hospital.start_desk()  # which sees to its lists first
+        wait_until(lambda: hospital.desk.trouble)
+        assert [one.message for one in caplog.records if "is full" in one.message][2:] == []  # once for each desk
+        disk.make_room()
+        wait_until(lambda: not page.trouble() and not hospital.desk.trouble)
+        asks.join(code)
+        hospital.roll_out(hospital.bundle("1.1.0"), "1.1.0", "ward", within_s=5.0)
+        wait_until(lambda: hospital.versions() == {"a": "1.1.0"})
+        assert gateway.agent.link.errors["connection"] == 0
+        page.link.stop()
+
+
+def test_a_roll_out_waits_for_the_room_on_its_desks_disk(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "fleet") as disk, hospital_in(tmp_path) as hospital:
+        hospital.enrol("a")
+        hospital.stop_desk()
+        hospital.roll_out(hospital.bundle("1.1.0"), "1.1.0", "all", soak_s=0.0)
+        disk.fill()
+        hospital.start_desk()
+        wait_until(lambda: hospital.desk.trouble)
+        assert (hospital.newest().state, hospital.versions()) == ("open", {"a": FIRST_VERSION})
+        disk.make_room()
+        hospital.until("done")
+        assert hospital.versions() == {"a": "1.1.0"}
+
+
+def test_an_agent_whose_disk_is_full_stays_and_takes_the_plan_when_there_is_room(hospital: Hospital) -> None:
+    gateway = hospital.enrol("a", start=False)
+    with small_disk(gateway.folder / "data" / FOLDER, size="1g", files=64) as disk:
+        gateway.start()
+        wait_until(lambda: gateway.agent.link.connected)
+        for number in range(64):  # its room is in names: a bundle leaves more bytes free than a test should fill
+            with suppress(OSError):
+                (disk.folder / f"filling-{number}").touch()
+        hospital.roll_out(hospital.bundle("1.1.0"), "1.1.0", "all", soak_s=0.0)
+        wait_until(lambda: "is full" in gateway.agent.trouble)
+        assert (gateway.folder / "version").read_text() == FIRST_VERSION
+        disk.make_room()
+        hospital.until("done")
+        gateway.stop()
+
+
+def test_an_agent_that_is_ended_while_it_fetches_goes_on_at_its_next_start(hospital: Hospital, tmp_path: Path) -> None:
+    share = tmp_path / "share"
+    share.mkdir()
+    gateway = hospital.enrol("a", share=str(share))
+    bundle = hospital.bundle("1.1.0")
+    (share / bundle.name).write_bytes(bundle.read_bytes()[:300_000])  # it is still being copied there
+    hospital.roll_out(bundle, "1.1.0", "all")
+    memory = gateway.folder / "data" / FOLDER
+    wait_until(lambda: list(memory.glob("bundles/*.part")))
+    gateway.stop_agent()
+    assert AgentMemory(memory).now.outcome == "fetching"
+    (share / bundle.name).write_bytes(bundle.read_bytes())
+    gateway.start_agent()
+    hospital.until("done")
+    assert hospital.versions() == {"a": "1.1.0"}
 
 
 def test_one_that_was_revoked_is_out_at_once_and_cannot_come_back(hospital: Hospital) -> None:

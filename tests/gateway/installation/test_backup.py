@@ -15,15 +15,17 @@ import pytest
 from config.loader import load
 from config.settings import Settings
 from gateway.installation import sealed_file
-from gateway.installation.backup import BackupError, copy_database, make_backup
+from gateway.installation.backup import PAUSES_S, BackupError, copy_database, make_backup
 from gateway.installation.backup_contents import contents
 from gateway.installation.restore import RestoreError, read_about, restore
 from gateway.installation.setup import set_up
 from gateway.installation.setup_answers import complete
 from gateway.installation.setup_files import Place
+from gateway.machine.staging import StagedError, remove_left_over
 from gateway.outbox.outbox import Outbox
 from gateway.status.backup_state import read_backup_state
 from tests.gateway.installation.whole_ward import PASSWORD
+from tests.small_disk import small_disk
 
 KEY = "ppw9-4wy4-nhmu"
 
@@ -202,6 +204,153 @@ def test_a_backup_is_opened_without_us_by_the_lines_in_the_docs(ward: Settings, 
     assert (tmp_path / "opened/data/known-devices.json").read_text() == "{}"
     with closing(sqlite3.connect(tmp_path / "opened/data/outbox.db")) as db:
         assert db.execute("PRAGMA quick_check").fetchone() == ("ok",)
+
+
+SLOW = """
+import pathlib, sys, time
+from gateway.installation.restore import restore
+def say(words):
+    print(words, flush=True)
+    if words.startswith("putting"):
+        time.sleep(600)
+restore(pathlib.Path(sys.argv[1]), passphrase=sys.argv[2], under=pathlib.Path(sys.argv[3]), say=say)
+"""
+
+
+def test_what_is_in_clear_lies_in_the_data_folder_alone_and_not_longer_than_it_must(
+    ward: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    backup = back_up(ward, tmp_path).rename(stick / "ward-7.rgbackup")
+    new = tmp_path / "new"
+    data = new / str(ward.site.data).lstrip("/")
+    data.mkdir(parents=True)
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW, backup, KEY, new], stdout=subprocess.PIPE, text=True
+    ) as restoring:
+        assert restoring.stdout is not None
+        assert [restoring.stdout.readline()[:7] for _ in range(2)] == ["reading", "putting"]
+        assert [path.name for path in stick.iterdir()] == ["ward-7.rgbackup"]
+        unpacked = data / ".restore.unpacked"
+        assert unpacked.stat().st_mode & 0o777 == 0o700
+        assert len(list(unpacked.iterdir())) > 5
+        with pytest.raises(StagedError, match="another process is at work in"):
+            restore(backup, passphrase=KEY, under=new, say=lambda _: None)
+        remove_left_over(data)  # as a gateway does that starts meanwhile
+        assert unpacked.exists()
+        restoring.kill()
+    remove_left_over(data)
+    assert not unpacked.exists()
+    assert f"{unpacked} is removed: it was left by a process that was killed" in caplog.text
+    restore(backup, passphrase=KEY, under=new, say=lambda _: None)
+    assert {path.name for path in stick.iterdir()} == {"ward-7.rgbackup"}
+    assert not list(new.rglob("*.unpacked"))
+
+
+def test_on_a_new_machine_it_is_unpacked_on_the_disk_that_the_data_will_be_on(ward: Settings, tmp_path: Path) -> None:
+    stick = tmp_path / "stick"
+    stick.mkdir()
+    backup = back_up(ward, tmp_path).rename(stick / "ward-7.rgbackup")
+    (left := stick / ".ward-7.rgbackup.unpacked").mkdir()  # by an earlier version that was killed
+    (left / "x").write_text("clear")
+    new = tmp_path / "new"
+    with small_disk(new, size="16m") as disk:
+        restore(backup, passphrase=KEY, under=new, say=lambda _: None)
+        assert {path.stat().st_dev for path in new.rglob("*")} == {disk.folder.stat().st_dev}
+        assert not list(new.rglob("*.unpacked"))
+    assert [path.name for path in stick.iterdir()] == ["ward-7.rgbackup"]
+
+
+def test_a_header_that_names_a_foreign_folder_leads_nowhere(ward: Settings, tmp_path: Path) -> None:
+    backup = back_up(ward, tmp_path)
+    new = tmp_path / "new"
+    new.mkdir()
+    text = backup.read_bytes()
+    backup.write_bytes(
+        text.replace(str(ward.site.data).encode(), b"/../../" + b"x" * (len(str(ward.site.data)) - 7), 1)
+    )
+    with pytest.raises(RestoreError):
+        restore(backup, passphrase=KEY, under=new, say=lambda _: None)
+    assert not list(new.iterdir())
+
+
+def test_links_are_not_followed_and_are_named(ward: Settings, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "shadow").write_text("root's own")
+    data, etc = ward.site.data, tmp_path / "etc"
+    (data / "notes").symlink_to(outside / "shadow")
+    (data / "round").symlink_to(data)
+    (data / "elsewhere").symlink_to(outside)
+    (data / "nowhere").symlink_to(outside / "absent")
+    (etc / "secrets/other").symlink_to(outside / "shadow")
+    (etc / "certificates/far").symlink_to(outside)
+    (etc / "ward.toml.d").mkdir()
+    (etc / "ward.toml.d/10-joined.toml").write_text("[outbox]\nmax_days = 7\n")
+    own = etc / "certificates/dashboard.pem"  # the hospital's, which the configuration names
+    own.rename(outside / "hospital.pem")
+    own.symlink_to(outside / "hospital.pem")
+    said: list[str] = []
+    made = make_backup(ward, etc / "ward.toml", tmp_path / "backups", passphrase=KEY, say=said.append)
+    links = {data / "notes", data / "round", data / "elsewhere", data / "nowhere", etc / "secrets/other",
+             etc / "certificates/far"}  # fmt: skip
+    assert {words for words in said if words.startswith("left out")} == {
+        f"left out: {link} is a link, and links are not followed" for link in links
+    }
+    assert made.links == len(links)
+    restore(made.path, passphrase=KEY, under=(new := tmp_path / "new"), say=lambda _: None)
+    back = {path for path in new.rglob("*") if path.is_file()}
+    assert not [path for path in back if b"root's own" in path.read_bytes()]
+    at = new / str(etc).lstrip("/")
+    assert (at / "certificates/dashboard.pem").read_text() == (outside / "hospital.pem").read_text()
+    assert (at / "ward.toml.d/10-joined.toml").read_text() == "[outbox]\nmax_days = 7\n"
+
+
+def test_a_share_that_is_cut_off_in_the_middle_is_waited_for(ward: Settings, tmp_path: Path) -> None:
+    said: list[str] = []
+    (ward.site.data / "link").symlink_to("nowhere")  # which is told in the middle
+    with small_disk(tmp_path / "share") as share:
+
+        def say(words: str) -> None:
+            said.append(words)
+            if words.startswith("left out") and len(said) == 1:
+                share.pull()
+
+        def pause(seconds: float) -> None:
+            assert not list(share.folder.iterdir()), "nothing is written beneath a share that is away"
+            if seconds == PAUSES_S[1]:
+                share.plug()
+
+        made = make_backup(ward, tmp_path / "etc/ward.toml", share.folder, passphrase=KEY, say=say, pause=pause)
+        cut = [words for words in said if "was cut off in the middle" in words]
+        assert [words.rpartition("; ")[2] for words in cut] == ["again in 10 s", "again in 60 s"]
+        assert "it is no longer mounted" in cut[1]
+        assert [path.name for path in share.folder.iterdir()] == [made.path.name]
+        assert read_backup_state(ward.site.data).error == ""
+        share.pull()
+        said.clear()
+        share.plug()
+        with pytest.raises(BackupError, match="4 times: look at its cable, its power"):
+            make_backup(ward, tmp_path / "etc/ward.toml", share.folder, passphrase=KEY, say=say, pause=lambda _s: None)
+        assert "was cut off in the middle (" in read_backup_state(ward.site.data).error
+        assert not list(share.folder.iterdir())
+    assert not (ward.site.data / ".backup-staging").exists()
+
+
+def test_a_history_behind_a_link_is_no_backup_without_it(ward: Settings, tmp_path: Path) -> None:
+    (tmp_path / "ssd").mkdir()
+    (tmp_path / "ssd/history.db").touch()
+    (ward.site.data / "history.db").symlink_to(tmp_path / "ssd/history.db")
+    with pytest.raises(BackupError, match=r"history\.db is a link.*'historian\.database'\) name the place itself, /"):
+        back_up(ward, tmp_path)
+    assert "is a link" in read_backup_state(ward.site.data).error
+    named = ward.model_copy(
+        update={"historian": ward.historian.model_copy(update={"database": tmp_path / "ssd/history.db"})}
+    )
+    (ward.site.data / "history.db").unlink()
+    assert "data/history.db" in [content.name for content in contents(named, tmp_path / "etc/ward.toml")]
 
 
 @pytest.mark.parametrize("nth", [1, 4, 20])

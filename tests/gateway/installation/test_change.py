@@ -7,16 +7,18 @@ import os
 import shutil
 import subprocess
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from gateway.installation import change as change_module
 from gateway.installation.change import PACKAGE, Changer, Wish
-from gateway.installation.errors import RefusedError
+from gateway.installation.errors import OlderError, RefusedError
 from gateway.installation.journal import Change, Journal, Step
 from gateway.installation.versions import CURRENT, Versions
-from gateway.machine.kept_forms import MARKER
+from gateway.installation.way_back import open_way_back
+from gateway.machine.kept_forms import MARKER, change_of_version
 
 pytestmark = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="needs Debian's dpkg")
 
@@ -77,6 +79,28 @@ def test_versions_older_than_the_one_before_go(place: Place) -> None:
     assert (place.versions.current(), place.versions.installed()) == ("0.2.0", ["0.2.0", "0.10.0"])
     with pytest.raises(RefusedError, match=r"version 0\.1\.0 is not here; there is: 0\.2\.0, 0\.10\.0"):
         place.changer.rollback(FIRST, place.wish)
+
+
+def test_an_older_version_comes_only_for_a_reason_which_is_kept(place: Place) -> None:
+    place.changer.upgrade(place.package("0.10.0"), {}, place.wish)
+    older = place.package("0.9.9")
+    with pytest.raises(OlderError, match=r"version 0\.9\.9 is older than 0\.10\.0, which runs"):
+        place.changer.upgrade(older, {}, place.wish)
+    assert (place.versions.current(), place.left_over()) == ("0.10.0", [])
+    with pytest.raises(OlderError):  # before a release comes what is a candidate for it
+        place.changer.upgrade(place.package("0.10.0~rc1"), {}, place.wish)
+    why = "0.10.0 loses its radio each night"
+    place.changer.upgrade(older, {}, replace(place.wish, older=why))
+    assert place.versions.current() == "0.9.9"
+    assert place.journal.past()[-1]["older"] == why
+    place.changer.upgrade(place.package("0.11.0"), {}, replace(place.wish, older=why))
+    assert place.journal.past()[-1]["older"] == ""  # it was none
+
+
+def test_the_reason_is_in_the_marker_that_the_audit_reads(tmp_path: Path) -> None:
+    why = "0.2.0 loses its radio each night"
+    open_way_back(Change(kind="upgrade", old="0.2.0", new="0.1.0", at_us=1, data=str(tmp_path), older=why))
+    assert change_of_version(tmp_path) == {"from": "0.2.0", "older": why}
 
 
 @pytest.mark.parametrize(

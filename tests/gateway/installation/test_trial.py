@@ -27,6 +27,11 @@ class Up:
     def restart(self, names: Sequence[str]) -> None:
         raise AssertionError(names)
 
+    def at(self, name: str) -> str:
+        return self.words
+
+    words = ""
+
     def stand_by(self, home: Path) -> None:
         raise AssertionError(home)
 
@@ -58,6 +63,9 @@ def test_what_is_missing_is_said() -> None:
     assert outcome([None]) == "the gateway says nothing"
     assert outcome([said(5, fresh=False)]) == "the gateway says nothing"
     assert outcome([said(5)], up=Up([[]])) == "run does not run"
+    starting = Up([[]])
+    starting.words = 'activating (start), it says "checking the outbox"'
+    assert outcome([said(5)], up=starting) == f"run does not run: {starting.words}"
 
 
 def test_a_service_that_comes_and_goes_is_not_well() -> None:

@@ -96,7 +96,10 @@ def test_a_newer_form_waits_until_the_way_back_is_given_up(tmp_path: Path) -> No
         assert bench.goes_on()
         assert form_of(bench) == 5
         # Now one that does not know it is refused before anything is stopped.
-        status, said = bench.upgrade(bench.package("0.1.1"))
+        package = bench.package("0.1.1")
+        assert "version 0.1.1 is older than 0.2.0, which runs" in bench.upgrade(package)[1]
+        why = ("--unsigned", "made by a test", "--older", "tried by a test")
+        status, said = bench.change("upgrade", package, *why)
         assert (status, bench.current) == (1, "0.2.0")
         assert "history.db is of version 5, and it goes on with 3, 4" in said
 
