@@ -177,8 +177,8 @@ def test_what_must_never_be_in_the_table() -> None:
     assert not may("viewer", "GET", "/devices")
     assert {role: set(may_change(role)) for role in ROLES} == {
         "viewer": set(), "researcher": set(), "admin": set(WARD),
-        "clinician": set(WARD) - {"add-bed", "remove-bed", "add-device", "remove-device"},
-        "technician": {"assign", "take-off", "add-bed", "remove-bed", "add-device", "remove-device"},
+        "clinician": set(WARD) - {"add-bed", "add-beds", "remove-bed", "add-device", "remove-device"},
+        "technician": {"assign", "take-off", "add-bed", "add-beds", "remove-bed", "add-device", "remove-device"},
     }  # fmt: skip
     assert not may("admin", "GET", "/nowhere")
     assert not may("admin", "DELETE", "/")
