@@ -37,8 +37,8 @@ ROOTS = {
 }  # fmt: skip
 """From each page to where the addresses begin: behind a proxy that may be a folder."""
 
-WITH_NOTICES = frozenset({"notice_says", "notice_advice", "notice_kinds"})
-"""Sections of texts that come in English with each notice."""
+WITH_NOTICES = frozenset({"notice_says", "notice_advice", "notice_kinds", "device_advice"})
+"""Sections of texts that come in English with each notice, and with each device."""
 
 _WORDS = re.compile(r"\{\{([a-z0-9_.]+)\}\}")
 _KEYS = re.compile(r'\b(?:t|has)\("([a-z0-9_]+\.[a-z0-9_]+)"')
