@@ -97,7 +97,7 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
         ("POST", "/unlock"): ANYBODY,
         ("GET", "/pin"): STAFF,
         ("POST", "/pin"): STAFF,
-        ("GET", "/static"): ANYBODY,  # the program itself, which is public: no word about anybody
+        ("GET", "/static/{path}"): ANYBODY,  # the program itself, which is public: no word about anybody
     }
 )
 

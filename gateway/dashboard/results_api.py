@@ -41,7 +41,8 @@ WAIT_S = 20.0
 """For the others to be done; a page should rather say no than nothing."""
 DEFAULT_DAYS = 90
 STYLES = ("base.css", "report.css")
-SCRIPT = '<script type="module" src="../static/session.js"></script>'
+SCRIPT = """<script type="application/json" id="texts">{texts}</script>
+<script type="module" src="../static/session.js"></script>"""
 """Who is signed in, on the page alone: a report locks as every other page does. In a file there is no script."""
 
 Answer = TypeVar("Answer")
@@ -88,7 +89,8 @@ async def report_page(request: web.Request) -> web.Response:
         report, root=root, pdf=request.app[RESULTS].has_pdf, query=query, languages=links(request, _again(request))
     )
     icon = f'<link rel="icon" href="{root}static/icon.svg" type="image/svg+xml">'
-    return web.Response(text=page.render(report, head=icon + styled + SCRIPT, tools=above), content_type="text/html")
+    script = SCRIPT.format(texts=pages.texts_of("session", spoken()))
+    return web.Response(text=page.render(report, head=icon + styled + script, tools=above), content_type="text/html")
 
 
 def _again(request: web.Request) -> str:

@@ -213,6 +213,8 @@ async def test_a_physio_tests_corrects_and_hands_over_a_report(ward: Ward, peopl
     report = await opened(people["clinician"], ward, "")
     await report.goto(address)
     await expect(report.locator("h1")).to_contain_text(f"Session report: {SUBJECT}, 10mwt")
+    await expect(report.locator("form.session")).to_contain_text("clinician-1 (clinician)")
+    await expect(report.get_by_role("button", name="Sign out")).to_be_visible()
     await expect(report.locator(".results thead").first).to_contain_text("Change from the previous")
     speed = report.locator(".results tbody tr", has_text="Ten-metre walk, speed").first
     await expect(speed.locator("td").nth(2)).to_contain_text(re.compile(r"[+\u2212]?\d|not compared|nothing earlier"))
