@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from playwright.async_api import Page, async_playwright
+from playwright.async_api import Browser, Page, async_playwright
 
 from benchmarks.entry import Entry
 from benchmarks.latency import cpu_s
@@ -38,6 +38,10 @@ FIRST_PAINT_MS = 1000.0
 GROWN = 1.15  # of a heap after a collection: more is growth
 TURNS = 1_000_000
 SITE, GATEWAY = "wall", "gateway-1"
+LATENCY_MS, PER_S = 40, 5_000_000 / 8
+"""A tablet in the far corner of a ward's radio: a way there and back, and bytes a second."""
+LOADED = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+  .reduce((sum, one) => sum + one.encodedBodySize, 0)"""
 FIRST_TILE = """() => new Promise((done) => {
   const there = () => document.querySelector(".tile .age")?.textContent.startsWith("Data");
   const look = () => requestAnimationFrame(there() ? () => done(performance.now()) : look);
@@ -117,12 +121,29 @@ async def open_page(address: str, seconds: float) -> list[Entry]:
         early = await heap(page)
         await asyncio.sleep(seconds)
         late = await heap(page)
+        slow, loaded = await far_away(browser, address)
         await browser.close()
     return [
         Entry("wall: first tile painted, median of five", sorted(paints)[2], "ms", FIRST_PAINT_MS),
+        Entry(f"wall: that of a new tablet, {LATENCY_MS} ms and 5 Mbit/s away", slow, "ms"),
+        Entry("wall: what it fetches for that, as it is sent", loaded / 1e3, "kB"),
         Entry("wall: heap of the page, after a collection", late / 1e6, "MB"),
         Entry(f"wall: that beside {seconds:g} s before", late / early, "ratio", GROWN),
     ]
+
+
+async def far_away(browser: Browser, address: str) -> tuple[float, float]:
+    """Return how soon a first tile is there over a slow link with nothing kept, in ms, and the bytes that it takes."""
+    page = await browser.new_page(viewport={"width": 1280, "height": 800})
+    client = await page.context.new_cdp_session(page)
+    link = {"offline": False, "latency": LATENCY_MS, "downloadThroughput": PER_S, "uploadThroughput": PER_S}
+    await client.send("Network.enable")
+    await client.send("Network.emulateNetworkConditions", link)
+    await page.goto(f"{address}/", wait_until="commit")
+    painted: float = await page.evaluate(FIRST_TILE)
+    loaded: float = await page.evaluate(LOADED)
+    await page.context.close()
+    return painted, loaded
 
 
 async def heap(page: Page) -> float:

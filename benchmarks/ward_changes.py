@@ -34,7 +34,7 @@ from gateway.model.ward import Ward, encode_ward, sessions_of, settings_of
 from gateway.recordings.recording import Header, RecordingWriter
 from gateway.recordings.replay import Replay
 from gateway.ward.kept_ward import KeptWard
-from gateway.ward.rules import RefusedError
+from gateway.ward.refusals import RefusedError
 
 ORIGIN = Origin(1_000 * NS, 1_790_000_000_000_000)
 STEPS_A_SECOND = NS // STEP_NS

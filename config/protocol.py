@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Final
+from typing import Final, Literal
 
 from config.wording import suggestion
 
@@ -85,28 +85,54 @@ def read_protocol(text: str) -> Protocol:
     return Protocol(word.lower(), MappingProxyType({name: value for name, equals, value in pairs if equals}))
 
 
-def misfit(text: str) -> str:
-    """Return what is wrong with the fields of a protocol; empty if nothing is, or nobody here knows its word."""
+@dataclass(frozen=True, slots=True)
+class Misfit:
+    """A field of a protocol that is not as it has to be.
+
+    Attributes:
+        kind: ``field`` where the word has no such field, ``choice`` or ``number`` where its value is not allowed.
+        values: What there is to be said of it, by name.
+    """
+
+    kind: Literal["field", "choice", "number"]
+    values: Mapping[str, str]
+
+    def __str__(self) -> str:
+        """Return it in English."""
+        return SENTENCES[self.kind].format_map(self.values)
+
+
+SENTENCES: Final = {
+    "field": "'{part}' is no field of {word}{suggestion}: it has {known}",
+    "choice": "{field} of {word} is one of {known}, not '{value}'",
+    "number": "{field} of {word} is a number from {low} to {high}, not '{value}'",
+}
+
+
+def misfit(text: str) -> Misfit | None:
+    """Return what is wrong with the fields of a protocol; None if nothing is, or nobody here knows its word."""
     protocol = read_protocol(text)
     if protocol.word not in FIELDS:
-        return ""
+        return None
     known = {**FIELDS[protocol.word], **EVERYWHERE}
     for part in text.split()[1:]:
         name, _, value = part.partition("=")
         if name not in known:
-            return f"'{part}' is no field of {protocol.word}{suggestion(name, known)}: it has {', '.join(known)}"
-        if problem := _refused(value, known[name]):
-            return f"{name} of {protocol.word} is {problem}, not '{value}'"
-    return ""
+            told = {"part": part, "suggestion": suggestion(name, known), "known": ", ".join(known)}
+            return Misfit("field", {**told, "word": protocol.word})
+        if problem := _misfit_of(value, known[name]):
+            kind, bounds = problem
+            return Misfit(kind, {**bounds, "field": name, "word": protocol.word, "value": value})
+    return None
 
 
-def _refused(value: str, allowed: Allowed) -> str:
-    """Return what a value had to be; empty if it is that."""
+def _misfit_of(value: str, allowed: Allowed) -> tuple[Literal["choice", "number"], dict[str, str]] | None:
+    """Return what a value had to be; None if it is that."""
     if isinstance(allowed[0], str):
-        return "" if value in allowed else f"one of {', '.join(map(str, allowed))}"
+        return None if value in allowed else ("choice", {"known": ", ".join(map(str, allowed))})
     low, high = allowed
     try:
         inside = float(low) <= float(value) <= float(high)
     except ValueError:
         inside = False
-    return "" if inside else f"a number from {low:g} to {high:g}"
+    return None if inside else ("number", {"low": f"{low:g}", "high": f"{high:g}"})

@@ -16,7 +16,7 @@ from drivers.transport.radios import Radios
 from gateway.cli.ward_desk import Client, free_registry
 from gateway.pairing.desk import Desk, plain
 from gateway.pairing.worn import NobodyWorn
-from gateway.ward.rules import RefusedError
+from gateway.ward.refusals import RefusedError
 from gateway.ward.state import WardState
 from gateway.wire.commands import DEVICES_RESULT
 

@@ -13,7 +13,8 @@ from gateway.cli.devices_pages import ask_for_lift, lift_sentence, print_json, s
 from gateway.cli.ending import FAILURE
 from gateway.cli.ward_desk import make_change, read
 from gateway.pairing.motion import side_of
-from gateway.ward.rules import RefusedError, find_device
+from gateway.ward.refusals import RefusedError
+from gateway.ward.rules import find_device
 
 Json = dict[str, Any]
 

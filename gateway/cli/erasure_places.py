@@ -25,8 +25,8 @@ from gateway.machine.file_lock import HeldError
 from gateway.recordings.recording import MAGIC, RecordingError, RecordingReader
 from gateway.status import kept_notices
 from gateway.ward.kept_ward import KeptWard, ward_path
+from gateway.ward.refusals import RefusedError
 from gateway.ward.registry import RegistryError
-from gateway.ward.rules import RefusedError
 from gateway.wire.topics import ROOT
 
 CONNECT_S = 5.0

@@ -95,10 +95,6 @@ def run(config: ConfigFile) -> None:
     until it says so, every measurement stays on this disk.
     """
     settings = load_settings(config)
-    from gateway.ward.kept_ward import ward_path
-
-    if not settings.slot and not ward_path(settings).exists():
-        raise_problem(config, "has no [[slot]]: there is nothing to read; config/examples/ward.toml shows one")
     from gateway.run.run import run as run_gateway
 
     run_gateway(settings)
@@ -325,13 +321,6 @@ def print_offsets(recordings: list[Path], *, as_json: bool, alone: bool) -> None
     from gateway.cli.offsets import show_offsets
 
     raise typer.Exit(show_offsets(recordings, as_json=as_json))
-
-
-def raise_problem(path: Path, sentence: str) -> None:
-    """Refuse a configuration; raises ConfigError."""
-    from config.errors import ConfigError, Problem
-
-    raise ConfigError([Problem(str(path), None, sentence)])
 
 
 def main() -> None:

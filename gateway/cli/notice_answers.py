@@ -12,7 +12,7 @@ import orjson
 from config.settings import Settings
 from gateway.cli.terminal import Terminal
 from gateway.cli.ward_desk import Client, free_registry
-from gateway.ward.rules import RefusedError
+from gateway.ward.refusals import RefusedError
 
 SAID = {
     "notice-acknowledge": "Acknowledged: {notice}.",

@@ -164,6 +164,25 @@ def add_bed(
     _change(config, "add-bed", {"bed": bed, "label": label}, by=by, as_json=as_json)
 
 
+@ward_app.command(
+    "add-beds",
+    epilog=examples("rehab-gateway ward add-beds ward.toml 1 70 --label Bay  # bay-1 'Bay 1' to bay-70 'Bay 70'"),
+)
+def add_beds(
+    config: ConfigFile,
+    first: Annotated[int, typer.Argument(metavar="FIRST", help="Number of the first bed.")],
+    last: Annotated[int, typer.Argument(metavar="LAST", help="Number of the last one.")],
+    *,
+    prefix: Annotated[str, typer.Option(metavar="TEXT", help="What their ids begin with.")] = "bay-",
+    label: Annotated[str, typer.Option(metavar="TEXT", help="What the ward calls them, before the number.")] = "",
+    by: By = "",
+    as_json: AsJson = False,
+) -> None:
+    """Add a row of beds or bays, numbered: all of them, or none where one is there already."""
+    fields = {"prefix": prefix, "first": first, "last": last, "label": label}
+    _change(config, "add-beds", fields, by=by, as_json=as_json)
+
+
 @ward_app.command("remove-bed", epilog=examples("rehab-gateway ward remove-bed ward.toml bay-c  # nobody may be in it"))
 def remove_bed(config: ConfigFile, bed: Bed, *, by: By = "", as_json: AsJson = False) -> None:
     """Remove a bed that nobody is in."""

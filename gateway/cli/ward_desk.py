@@ -22,8 +22,8 @@ from gateway.cli.terminal import Terminal
 from gateway.machine.file_lock import HeldError
 from gateway.ward.changes import session_of
 from gateway.ward.kept_ward import KeptWard, ward_path
+from gateway.ward.refusals import RefusedError
 from gateway.ward.registry import IMPORT, read_state
-from gateway.ward.rules import RefusedError
 from gateway.ward.state import WardState
 from gateway.wire.topics import Topics
 

@@ -42,7 +42,7 @@ CHANGES: Mapping[str, Allowed] = MappingProxyType(
         **dict.fromkeys(("session-start", "session-pause", "session-resume", "session-mark", "session-end"), CARERS),
         **dict.fromkeys(("session-correct", "session-discard", "session-report", "test-correct"), CARERS),
         **dict.fromkeys(("notices-choose", "feedback-choose"), CARERS),
-        **dict.fromkeys(("add-bed", "remove-bed", "add-device", "remove-device"), KEEPERS),
+        **dict.fromkeys(("add-bed", "add-beds", "remove-bed", "add-device", "remove-device"), KEEPERS),
     }
 )
 """Who may change what of the ward, by the name of the command."""
@@ -97,7 +97,7 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
         ("POST", "/unlock"): ANYBODY,
         ("GET", "/pin"): STAFF,
         ("POST", "/pin"): STAFF,
-        ("GET", "/static"): ANYBODY,  # the program itself, which is public: no word about anybody
+        ("GET", "/static/{path}"): ANYBODY,  # the program itself, which is public: no word about anybody
     }
 )
 

@@ -14,13 +14,13 @@ from aiohttp import web
 from gateway.dashboard.access import DEVICE_WORK
 from gateway.dashboard.outside_text import clean
 from gateway.dashboard.ward import Ward
-from gateway.dashboard.ward_api import NOT_ASKED, Json, Outcome, WardApi, asked, error_of, sentence
+from gateway.dashboard.ward_api import NOT_ASKED, Json, Outcome, WardApi, asked, error_of, not_asked, sentence
 from gateway.dashboard.ward_requests import NoAnswerError, NotSentError
+from gateway.texts.languages import text
 from gateway.wire.commands import DEVICES_RESULT
 
 POLL_S = 0.3
 LONGEST_S = 180.0  # nothing that is asked for takes longer
-NOT_KNOWN = "What became of it is not known: ask again."
 
 
 def add_routes(app: web.Application) -> None:
@@ -32,16 +32,18 @@ def add_routes(app: web.Application) -> None:
 async def _work(api: WardApi, ward: Ward, name: str, payload: Json) -> Outcome:
     """Have the gateway do it, and wait until it is done."""
     if ward.gateway_state() == "offline":
-        return error_of(NOT_ASKED, "The gateway is offline.")
+        return error_of(NOT_ASKED, text("answers.offline"))
     try:
         async with asyncio.timeout(LONGEST_S):
             return Outcome(200, await _result(api, ward, name, payload))
     except NotSentError as error:
-        return error_of(NOT_ASKED, f"{error}.")
+        return error_of(NOT_ASKED, not_asked(error))
     except NoAnswerError as error:
-        return error_of(504, f"{error}. {NOT_KNOWN}")
+        return error_of(
+            504, text("answers.no_answer", seconds=f"{error.after_s:g}", unknown=text("answers.unknown_work"))
+        )
     except TimeoutError:
-        return error_of(504, f"The gateway is not done with it within {LONGEST_S:g} s.")
+        return error_of(504, text("answers.not_done", seconds=f"{LONGEST_S:g}"))
     except _RefusedError as error:
         return error_of(409, clean(sentence(str(error))))
 

@@ -12,8 +12,6 @@ from gateway.dashboard.access import NOTICE_WORK
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.ward_api import Json, Outcome, WardApi, ask_gateway, asked
 
-UNKNOWN = "Whether the gateway has taken it is not known: look at the notice before you try again."
-
 
 def add_routes(app: web.Application) -> None:
     """Add a route for each answer."""
@@ -22,4 +20,6 @@ def add_routes(app: web.Application) -> None:
 
 
 async def _answer(api: WardApi, ward: Ward, name: str, payload: Json) -> Outcome:
-    return await ask_gateway(api, ward, name, payload, kept=("notice", "bed", "code", "until_us"), unknown=UNKNOWN)
+    return await ask_gateway(
+        api, ward, name, payload, kept=("notice", "bed", "code", "until_us"), unknown="answers.unknown_answer"
+    )

@@ -37,12 +37,13 @@ ROOTS = {
 }  # fmt: skip
 """From each page to where the addresses begin: behind a proxy that may be a folder."""
 
-WITH_NOTICES = frozenset({"notice_says", "notice_advice", "notice_kinds"})
-"""Sections of texts that come in English with each notice."""
+WITH_NOTICES = frozenset({"notice_says", "notice_advice", "notice_kinds", "device_advice"})
+"""Sections of texts that come in English with each notice, and with each device."""
 
 _WORDS = re.compile(r"\{\{([a-z0-9_.]+)\}\}")
 _KEYS = re.compile(r'\b(?:t|has)\("([a-z0-9_]+\.[a-z0-9_]+)"')
 _SECTIONS = re.compile(r'\ball\("([a-z0-9_]+)"\)')
+PLOTS = "vendor/uPlot.esm"
 _IMPORTS = re.compile(r'from "\./([a-z_]+)\.js"')
 
 
@@ -70,8 +71,8 @@ def render(
     made = Template(body).substitute(
         title=escape(language.text(TITLES[name])) if name in TITLES else "", name=name, root=ROOTS[name], build=BUILD,
         pace="" if speed == 1 else escape(language.text("shell.time_at", speed=f"{speed:g}")),
-        lang=language.locale, texts=_texts(name, language), languages=choice_of(language, others or {}), **current,
-        draft=draft_of(language),
+        lang=language.locale, texts=texts_of(name, language), languages=choice_of(language, others or {}), **current,
+        draft=draft_of(language), preloads=_preloads(name),
     )  # fmt: skip
     return made.encode()
 
@@ -102,8 +103,8 @@ def draft_of(language: Language) -> str:
     return f'<p class="draft">{escape(language.draft)}</p>' if language.draft else ""
 
 
-def _texts(name: str, language: Language) -> str:
-    """Return the texts that the scripts of a page say, as JSON that no markup in it can end."""
+def texts_of(name: str, language: Language) -> str:
+    """Return the texts that the scripts of a page say, as JSON that no markup in it can end; ``name`` is its script."""
     given: dict[str, Any] = {
         "code": language.code, "locale": language.locale, "decimal": language.decimal,
         "texts": {key: language.entries[key] for key in sorted(keys_of(name)) if is_needed(key, language)},
@@ -119,14 +120,34 @@ def is_needed(key: str, language: Language) -> bool:
 
 
 @cache
+def _preloads(name: str) -> str:
+    """Return the links by which a browser fetches all scripts of a page at once, and not each when another names it."""
+    loaded = sorted(scripts_of(name) - {name})
+    if any(PLOTS in (STATIC / f"{one}.js").read_text("utf-8") for one in loaded):
+        loaded.append(PLOTS)
+    return "".join(f'<link rel="modulepreload" href="{ROOTS[name]}static/{one}.js">\n' for one in loaded)
+
+
+@cache
+def scripts_of(script: str) -> frozenset[str]:
+    """Return a script and all those that it loads, by name."""
+    found, waiting = {script}, [script]
+    while waiting:
+        others = set(_IMPORTS.findall((STATIC / f"{waiting.pop()}.js").read_text("utf-8"))) - found
+        found |= others
+        waiting += others
+    return frozenset(found)
+
+
+@cache
 def keys_of(script: str) -> frozenset[str]:
     """Return the keys of the texts that a script and those that it loads may say."""
-    written = (STATIC / f"{script}.js").read_text("utf-8")
-    found = set(_KEYS.findall(written))
-    for section in _SECTIONS.findall(written):
-        found |= {key for key in english().entries if key.startswith(f"{section}.")}
-    for other in _IMPORTS.findall(written):
-        found |= keys_of(other)
+    found: set[str] = set()
+    for one in scripts_of(script):
+        written = (STATIC / f"{one}.js").read_text("utf-8")
+        found |= set(_KEYS.findall(written))
+        for section in _SECTIONS.findall(written):
+            found |= {key for key in english().entries if key.startswith(f"{section}.")}
     return frozenset(found)
 
 
@@ -141,4 +162,4 @@ BUILD = _build()
 
 def has_plotting_library() -> bool:
     """Whether the build has fetched uPlot."""
-    return (STATIC / "vendor" / "uPlot.esm.js").is_file()
+    return (STATIC / f"{PLOTS}.js").is_file()

@@ -31,7 +31,7 @@ from gateway.results.bands import band_groups
 from gateway.results.past_sessions import UnknownSessionError
 from gateway.results.report import Report, Wanted, make_report
 from gateway.results.trend import DAY_US, LONGEST_DAYS, By, UnknownSubjectError, Window, make_trend
-from gateway.texts.languages import spoken
+from gateway.texts.languages import spoken, text
 
 SESSION = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
 SUBJECT = r"[a-z0-9][a-z0-9_-]{0,31}"
@@ -41,9 +41,9 @@ WAIT_S = 20.0
 """For the others to be done; a page should rather say no than nothing."""
 DEFAULT_DAYS = 90
 STYLES = ("base.css", "report.css")
-SCRIPT = '<script type="module" src="../static/session.js"></script>'
+SCRIPT = """<script type="application/json" id="texts">{texts}</script>
+<script type="module" src="../static/session.js"></script>"""
 """Who is signed in, on the page alone: a report locks as every other page does. In a file there is no script."""
-BUSY = "Others are making reports just now: try again in a moment.\n"
 
 Answer = TypeVar("Answer")
 
@@ -89,7 +89,8 @@ async def report_page(request: web.Request) -> web.Response:
         report, root=root, pdf=request.app[RESULTS].has_pdf, query=query, languages=links(request, _again(request))
     )
     icon = f'<link rel="icon" href="{root}static/icon.svg" type="image/svg+xml">'
-    return web.Response(text=page.render(report, head=icon + styled + SCRIPT, tools=above), content_type="text/html")
+    script = SCRIPT.format(texts=pages.texts_of("session", spoken()))
+    return web.Response(text=page.render(report, head=icon + styled + script, tools=above), content_type="text/html")
 
 
 def _again(request: web.Request) -> str:
@@ -105,7 +106,7 @@ async def report_pdf(request: web.Request) -> web.Response:
     try:
         made = await _in_turn(request.app[RESULTS].printing, partial(pdf.make_pdf, html))
     except pdf.PdfError as error:
-        return web.Response(status=503, text=f"{str(error).capitalize()}. {error.advice}\n")
+        return web.Response(status=503, text=text("answers.no_pdf", error=error) + "\n")
     name = f"{report.session.subject}-{report.session.session}.pdf"
     disposition = {"Content-Disposition": f'inline; filename="{name}"'}
     return web.Response(body=made, content_type="application/pdf", headers=disposition)
@@ -133,7 +134,7 @@ async def _report(request: web.Request, what: str) -> Report:
     except UnknownSessionError as error:
         raise web.HTTPNotFound(text=f"{error}\n") from None
     except sqlite3.Error as error:
-        raise web.HTTPServiceUnavailable(text=f"The history cannot be read: {error}.\n") from None
+        raise web.HTTPServiceUnavailable(text=text("answers.history_unread", error=error) + "\n") from None
     _note(request, what, report.session.subject, report.session.session)
     return report
 
@@ -158,7 +159,7 @@ async def trend_data(request: web.Request) -> web.Response:
     except UnknownSubjectError as error:
         return _json({"error": str(error)}, 404)
     except sqlite3.Error as error:
-        return _json({"error": f"the history cannot be read: {error}"}, 503)
+        return _json({"error": text("answers.history_unread", error=error)}, 503)
     _note(request, "trend", subject, "")
     return _json(trend)
 
@@ -190,7 +191,7 @@ async def _in_turn(turn: asyncio.Semaphore, make: Callable[[], Answer]) -> Answe
         async with asyncio.timeout(WAIT_S):
             await turn.acquire()
     except TimeoutError:
-        raise web.HTTPServiceUnavailable(text=BUSY) from None
+        raise web.HTTPServiceUnavailable(text=text("answers.reports_busy") + "\n") from None
     try:
         return await asyncio.to_thread(make)
     finally:

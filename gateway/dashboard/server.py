@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import gzip
 import signal
 import sqlite3
 import ssl
@@ -15,7 +14,7 @@ from functools import partial
 from typing import Any, get_args
 
 import orjson
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from config.settings import Dashboard, Settings
 from dsp.catalogue import CATALOGUE, METRICS
@@ -36,6 +35,7 @@ from gateway.dashboard import (
     pages,
     results_api,
     signin,
+    static_files,
     timed_api,
     ward_api,
 )
@@ -61,7 +61,7 @@ from gateway.machine.garbage import leave_alone, look_seldom
 from gateway.machine.supervision import Supervision
 from gateway.model.measurement import Side
 from gateway.model.usage import UsageError
-from gateway.texts.languages import Language, english, spoken
+from gateway.texts.languages import Language, spoken
 
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing that means anything to MQTT
 PATHS = {
@@ -82,6 +82,8 @@ MICRO = 1_000_000
 SIDES: dict[str, Side] = {side: side for side in get_args(Side)}
 TRUTH = {"true": True, "false": False}
 SUPERVISION = web.AppKey("supervision", Supervision)
+CATALOGUES = web.AppKey("catalogues", dict[str, static_files.Packed])
+"""Of the metrics, by the code of a language, once somebody has asked for one; a restart alone changes it."""
 
 
 def make_app(settings: Settings, *, past: Past | None = None, users: Users | None = None) -> web.Application:
@@ -110,6 +112,7 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
     app = web.Application(middlewares=middlewares, client_max_size=LARGEST_REQUEST)
     app[HAS_USERS] = users is not None
     app[LANGUAGES] = languages_of(settings.dashboard)
+    app[CATALOGUES] = {}
     proxies = app[PROXIES] = Proxies(settings.dashboard)
     app[CONNECTIONS] = Connections(most=min(MOST, raise_descriptor_limit()), is_proxy=proxies.are_named)
     if users is not None:
@@ -138,7 +141,7 @@ def _add_routes(app: web.Application, settings: Settings) -> None:
     app.router.add_get("/api/history", history)
     app.router.add_get("/api/catalogue", catalogue)
     app.router.add_get("/api/status", status)
-    app.router.add_static("/static", pages.STATIC)
+    app.router.add_get("/static/{path:.+}", static_files.serve(pages.STATIC))
     ward_api.add_routes(app)
     devices_api.add_routes(app)
     those_who_ask.add_routes(app)
@@ -174,16 +177,14 @@ async def _let_viewers_go(app: web.Application) -> None:
 
 
 def _page(name: str, speed: float, languages: Languages) -> Callable[[web.Request], Any]:
-    made = {code: pages.render(name, speed, one, languages.by_code) for code, one in languages.by_code.items()}
-    packed = {code: gzip.compress(page) for code, page in made.items()}
+    made: dict[str, static_files.Packed] = {}
 
     async def handler(request: web.Request) -> web.Response:
-        code = spoken().code
-        headers: dict[str, str] = {"Vary": "Accept-Encoding"}
-        if "gzip" not in request.headers.get(hdrs.ACCEPT_ENCODING, ""):
-            return web.Response(body=made[code], content_type="text/html", charset="utf-8", headers=headers)
-        headers["Content-Encoding"] = "gzip"
-        return web.Response(body=packed[code], content_type="text/html", charset="utf-8", headers=headers)
+        language = spoken()
+        if language.code not in made:
+            page = pages.render(name, speed, language, languages.by_code)
+            made[language.code] = static_files.Packed(page, "text/html")
+        return made[language.code].answer(request)
 
     return handler
 
@@ -232,9 +233,15 @@ def _question(request: web.Request) -> Question | None:
 
 async def catalogue(request: web.Request) -> web.Response:
     """Titles, units and digits of every metric; with ``language`` the titles are in that, as far as it has them."""
-    language = request.app[LANGUAGES].by_code.get(request.query.get("language", ""), english())
+    made, language = request.app[CATALOGUES], spoken()
+    if language.code not in made:
+        made[language.code] = _catalogue(language)
+    return made[language.code].answer(request)
+
+
+def _catalogue(language: Language) -> static_files.Packed:
     found = {metric.id: asdict(metric) | _said(metric, language) for metric in METRICS}
-    return web.Response(body=orjson.dumps(found), content_type="application/json")
+    return static_files.Packed(orjson.dumps(found), "application/json")
 
 
 def _said(metric: Metric, language: Language) -> dict[str, str]:

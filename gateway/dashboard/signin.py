@@ -137,7 +137,7 @@ async def only_who_may(request: web.Request, handler: Handler) -> web.StreamResp
         if session is not None:
             if request.match_info.http_exception is not None:
                 return await handler(request)  # there is no such page, or it cannot do that: says so itself
-            raise web.HTTPForbidden(text=f"This is not for the role '{who}'.\n")
+            raise web.HTTPForbidden(text=text("answers.not_for_role", role=text(f"words.{who}")) + "\n")
         if request.method in SAFE_METHODS and route in OPENED_BY_PEOPLE:
             raise web.HTTPSeeOther(from_here(request, f"/login?next={quote(request.path_qs, safe='')}"))
         raise web.HTTPUnauthorized(text="Sign in first.\n")

@@ -28,6 +28,7 @@ from gateway.dashboard.timed_view import is_of, result_json
 from gateway.dashboard.ward import Ward
 from gateway.history.reader import HistoryReader
 from gateway.model.measurement import Measurement
+from gateway.texts.languages import text
 from gateway.ward.entries import FORM_ANSWER
 
 EVENTS: Final = ("initial_contact", "u_turn_angle", "turn_angle", "sit_to_stand_time", "stand_to_sit_time")
@@ -83,14 +84,14 @@ async def test(request: web.Request) -> web.Response:
         return _answer({"error": unknown(request.query.get("gateway", ""))}, status=404)
     session = _session(ward, bed, name)
     if session is None:
-        return _answer({"error": "No such session of who is in this bed."}, status=404)
+        return _answer({"error": text("answers.no_such_session")}, status=404)
     signin.note_look(request, "test", people(ward, bed), session_shown=session["id"])
     trace = api.traces.trace(ward.gateway, session["id"])
     try:
         kept = await asyncio.to_thread(_kept, api.history, session)
         problem = ""
     except sqlite3.Error as error:
-        kept, problem = [], f"The history cannot be read: {error}."
+        kept, problem = [], text("answers.history_unread", error=error)
     of_bed = [one for one in ward.slot(bed).results if is_of(session["id"], one.session)]
     results = [m for m in kept if CATALOGUE[m.metric].kind in RESULTS]
     results += [one for one in of_bed if one not in results]

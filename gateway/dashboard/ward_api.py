@@ -25,10 +25,12 @@ from gateway.dashboard.bed_views import beds_view
 from gateway.dashboard.feed import Feed
 from gateway.dashboard.looks import people
 from gateway.dashboard.outside_text import clean
-from gateway.dashboard.page_states import unknown
+from gateway.dashboard.page_states import LONGEST_NAME
 from gateway.dashboard.site import Site
 from gateway.dashboard.ward import Ward
 from gateway.dashboard.ward_requests import NoAnswerError, NotSentError, WardRequests
+from gateway.texts.languages import spoken, text
+from gateway.ward.refusals import read_said, said_words
 from gateway.wire.commands import WARD
 
 LARGEST_BODY = 2048  # bytes: a pseudonym, a few numbers and two lines of text
@@ -43,12 +45,6 @@ NOT_ASKED = 503
 """The status where the gateway was not reached."""
 OURS = frozenset({"by"})
 """What the dashboard says of whoever asks; nobody says it for somebody else."""
-NEEDS_USERS = (
-    "Nobody is signed in here, and each change of the ward is kept with the name of whoever made it:"
-    " set dashboard.users_file, or use 'rehab-gateway ward'. Nothing was changed."
-)
-ANOTHER = "Somebody else has signed in with this browser meanwhile: load the page again. Nothing was changed."
-UNKNOWN = "Whether the change was made is not known: look at the ward before you try again."
 
 Json = dict[str, Any]
 
@@ -56,8 +52,8 @@ Json = dict[str, Any]
 class MalformedError(Exception):
     """What came is no change; the text goes into the answer, with the status."""
 
-    def __init__(self, status: int, text: str) -> None:
-        super().__init__(text)
+    def __init__(self, status: int, words: str) -> None:
+        super().__init__(words)
         self.status = status
 
 
@@ -119,7 +115,7 @@ def _ward(request: web.Request) -> Ward:
         raise MalformedError(400, "More than one gateway is named. Nothing was changed.")
     ward = request.app[API].site.ward("".join(named))
     if ward is None:
-        raise MalformedError(404, f"{unknown(named[0])} Nothing was changed.")
+        raise MalformedError(404, text("answers.no_gateway", gateway=clean(named[0], LONGEST_NAME)))
     return ward
 
 
@@ -133,9 +129,9 @@ def asked(name: str, to: Ask) -> Callable[[web.Request], Awaitable[web.Response]
     async def handler(request: web.Request) -> web.Response:
         session = request.get(signin.SESSION)
         if session is None:
-            return answer_of(error_of(403, NEEDS_USERS))
+            return answer_of(error_of(403, text("answers.needs_users")))
         if request.headers.get(AS_HEADER, session.user.name) != session.user.name:
-            return answer_of(error_of(403, ANOTHER))
+            return answer_of(error_of(403, text("answers.another")))
         key = request.headers.get(KEY_HEADER, "")
         if key and not KEY.fullmatch(key):
             return answer_of(error_of(400, f"{KEY_HEADER} has 8 to 64 letters, digits, '-' and '_'."))
@@ -168,7 +164,7 @@ async def _body(request: web.Request) -> bytes:
             while len(body) <= LARGEST_BODY and not request.content.at_eof():
                 body += await request.content.read(LARGEST_BODY + 1 - len(body))
     except TimeoutError:
-        raise MalformedError(408, "The request did not come.") from None
+        raise MalformedError(408, text("answers.did_not_come")) from None
     if len(body) > LARGEST_BODY:
         raise MalformedError(413, f"A change of the ward has at most {LARGEST_BODY} bytes.")
     return body
@@ -206,7 +202,9 @@ async def _as_task(ask: Callable[[], Awaitable[Outcome]]) -> Outcome:
 
 
 async def _ask(api: WardApi, ward: Ward, name: str, payload: Json) -> Outcome:
-    return await ask_gateway(api, ward, name, payload, kept=("number", "change", "session"), unknown=UNKNOWN)
+    return await ask_gateway(
+        api, ward, name, payload, kept=("number", "change", "session"), unknown="answers.unknown_change"
+    )
 
 
 async def ask_gateway(
@@ -220,29 +218,43 @@ async def ask_gateway(
         name: Of the command.
         payload: Its fields.
         kept: The fields of its answer that go to the browser.
-        unknown: What to say where no answer came: it may have been done, or be done yet.
+        unknown: Key of what to say where no answer came: it may have been done, or be done yet.
     """
     if ward.gateway_state() == "offline":
-        return error_of(NOT_ASKED, "The gateway is offline. Nothing was changed.")
+        return error_of(NOT_ASKED, text("answers.offline"))
     try:
         answer = await api.requests.ask(api.feed, api.site.topics(ward), name, payload)
     except NotSentError as error:
-        return error_of(NOT_ASKED, f"{error}. Nothing was changed.")
+        return error_of(NOT_ASKED, not_asked(error))
     except NoAnswerError as error:
-        return Outcome(504, {"error": f"{error}. {unknown}", "unknown": True})
+        words = text("answers.no_answer", seconds=f"{error.after_s:g}", unknown=text(unknown))
+        return Outcome(504, {"error": words, "unknown": True})
     if answer["ok"] is not True:
-        return error_of(409, clean(sentence(str(answer.get("error") or "the gateway said no"))))
+        return error_of(409, refusal_of(answer))
     return Outcome(200, {key: answer[key] for key in kept if key in answer})
 
 
-def sentence(text: str) -> str:
+def refusal_of(answer: Json) -> str:
+    """Return why the gateway said no, in the language that is spoken; in its own English where it names no sentence."""
+    said = read_said(answer.get("said"))
+    if said is not None:
+        return clean(sentence(said_words(said, spoken())))
+    return clean(sentence(str(answer.get("error") or text("answers.said_no"))))
+
+
+def not_asked(error: NotSentError) -> str:
+    """Return why the gateway was not asked, as a sentence."""
+    return text(f"answers.{error.key}", **error.values)
+
+
+def sentence(words: str) -> str:
     """Return what the gateway says as a sentence."""
-    return f"{text[0].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"
+    return f"{words[0].upper()}{words[1:]}{'' if words.endswith(('.', '?')) else '.'}"
 
 
-def error_of(status: int, text: str) -> Outcome:
+def error_of(status: int, words: str) -> Outcome:
     """Return the outcome of what was refused."""
-    return Outcome(status, {"error": text})
+    return Outcome(status, {"error": words})
 
 
 def answer_of(outcome: Outcome) -> web.Response:

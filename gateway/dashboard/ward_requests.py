@@ -25,11 +25,29 @@ Json = dict[str, Any]
 
 
 class NotSentError(Exception):
-    """The gateway was not asked, so nothing was changed; the text says why."""
+    """The gateway was not asked, so nothing was changed.
+
+    Attributes:
+        key: Why, by the key of a sentence in ``[answers]``.
+        values: What stands in it.
+    """
+
+    def __init__(self, key: str, **values: str) -> None:
+        super().__init__(key)
+        self.key = key
+        self.values = values
 
 
 class NoAnswerError(Exception):
-    """The gateway was asked and did not answer in time: it may have made the change, or make it yet."""
+    """The gateway was asked and did not answer in time: it may have made the change, or make it yet.
+
+    Attributes:
+        after_s: So long was waited, seconds.
+    """
+
+    def __init__(self, after_s: float) -> None:
+        super().__init__(f"no answer within {after_s:g} s")
+        self.after_s = after_s
 
 
 class WardRequests:
@@ -59,7 +77,7 @@ class WardRequests:
             NoAnswerError: It was, and did not answer.
         """
         if len(self._waiting) >= MOST_WAITING:
-            raise NotSentError("Too many changes wait for the gateway")
+            raise NotSentError("too_many_wait")
         correlation = secrets.token_hex(8).encode()
         answer = asyncio.get_running_loop().create_future()
         self._waiting[correlation] = answer
@@ -69,12 +87,12 @@ class WardRequests:
                 topics.command(name), message, answers=self.answers, correlation=correlation,
                 refused=partial(_refuse, answer, topics.gateway),
             ):  # fmt: skip
-                raise NotSentError("The dashboard has lost the message broker")
+                raise NotSentError("broker_lost")
             async with asyncio.timeout(self._answer_s):
                 found: Json = await answer
                 return found
         except TimeoutError:
-            raise NoAnswerError(f"The gateway did not answer within {self._answer_s:g} s") from None
+            raise NoAnswerError(self._answer_s) from None
         finally:
             del self._waiting[correlation]
 
@@ -96,5 +114,4 @@ class WardRequests:
 def _refuse(answer: asyncio.Future[Json], gateway: str) -> None:
     """End the wait for an answer to what the broker did not pass on."""
     if not answer.done():
-        why = f"The message broker does not let this dashboard command the gateway '{gateway}': see its access list"
-        answer.set_exception(NotSentError(why))
+        answer.set_exception(NotSentError("broker_refuses", gateway=gateway))

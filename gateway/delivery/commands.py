@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from gateway.broker.link import Incoming
+from gateway.ward.refusals import RefusedError, Said
 from gateway.wire.receipt import PAYLOAD_VERSION
 from gateway.wire.topics import Topics
 
@@ -20,7 +21,15 @@ MAX_TOPIC = 256
 
 
 class CommandError(Exception):
-    """A command that is not carried out; the text goes into the answer."""
+    """A command that is not carried out; the text goes into the answer.
+
+    Attributes:
+        said: The same by its key among the texts, for readers of other languages; None for other words.
+    """
+
+    def __init__(self, text: str, said: Said | None = None) -> None:
+        super().__init__(text)
+        self.said = said
 
 
 def dispatch_command(message: Incoming, topics: Topics, on_command: Command | None) -> dict[str, Any]:
@@ -40,13 +49,15 @@ def dispatch_command(message: Incoming, topics: Topics, on_command: Command | No
     try:
         answer = on_command(message.topic.removeprefix(topics.command("")), payload)
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
-        raise CommandError(str(error)) from error
+        said = error.said if isinstance(error, RefusedError) else None
+        raise CommandError(str(error), said) from error
     return {"v": PAYLOAD_VERSION, "ok": True, **answer}
 
 
 def refusal(error: CommandError) -> dict[str, Any]:
     """Return the answer that says no."""
-    return {"v": PAYLOAD_VERSION, "ok": False, "error": str(error)}
+    said = {} if error.said is None else {"said": error.said._asdict()}
+    return {"v": PAYLOAD_VERSION, "ok": False, "error": str(error), **said}
 
 
 def may_answer_on(topic: str, topics: Topics) -> bool:

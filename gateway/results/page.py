@@ -65,7 +65,8 @@ def tools(report: Report, *, root: str, pdf: bool, query: str, languages: str = 
     print_ = f'<a class="button" href="{safe(quote(session.session))}/pdf{safe(query)}">PDF</a>' if pdf else ""
     trend = text("report.trend_of", subject=session.subject)
     return (
-        f'<header class="top"><a class="brand" href="{root}">rehab-gateway</a></header>'
+        f'<header class="top"><a class="brand" href="{root}">'
+        f'<img src="{root}static/icon.svg" alt="" width="28" height="28">rehab-gateway</a></header>'
         f'<nav class="tools" aria-label="{safe(text("report.report"))}">'
         f'<a class="button" href="{root}trend/{subject}">{safe(trend)}</a>{print_}'
         f'<form method="get"><input type="hidden" name="subject" value="{safe(session.subject)}">'

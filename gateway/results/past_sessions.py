@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.history.reader import HistoryReader
 from gateway.results.plans import has_table
+from gateway.texts.languages import text
 
 STAY = "stay"
 """State of what is no session that anybody began: the time between sessions, or a history without a ward."""
@@ -119,10 +120,11 @@ def find_session(reader: HistoryReader, session: str, subject: str = "", gateway
         if session in (one.session, *one.parts) and gateway in ("", one.gateway)
     ]
     if not found:
-        raise UnknownSessionError(f"The history knows no session '{session}'{f' of {subject}' if subject else ''}.")
+        key = "answers.knows_no_session_of" if subject else "answers.knows_no_session"
+        raise UnknownSessionError(text(key, session=session, subject=subject))
     if len(found) > 1:
         whose = ", ".join(f"{one.subject}{f' on {one.gateway}' if one.gateway else ''}" for one in found)
-        raise UnknownSessionError(f"More than one session is '{session}': {whose}. Say whose is meant.")
+        raise UnknownSessionError(text("answers.more_than_one", session=session, whose=whose))
     return found[0]
 
 

@@ -22,6 +22,7 @@ from gateway.results.milestones import Milestone, Week, milestones_of, weeks_of
 from gateway.results.past_sessions import PastSession, sessions_of
 from gateway.results.plans import plans_of
 from gateway.results.values import LEFT_OUT, order, uncounted
+from gateway.texts.languages import text
 
 By = Literal["session", "day", "week"]
 DAY_US: Final = 86_400_000_000
@@ -119,7 +120,7 @@ def make_trend(reader: HistoryReader, subject: str, window: Window) -> Trend:
     """
     every = sessions_of(reader, subject)
     if not every:
-        raise UnknownSubjectError(f"The history knows nobody of the pseudonym '{subject}'.")
+        raise UnknownSubjectError(text("answers.knows_nobody", subject=subject))
     simulated = every[-1].simulated
     shown = [one for one in every if one.simulated == simulated and not one.discarded]
     metrics = metrics_of(reader, subject)

@@ -19,6 +19,7 @@ from gateway.run.ward_words import WardWords
 from gateway.ward.changes import CHANGES, session_of
 from gateway.ward.kept_ward import KeptWard
 from gateway.ward.published import encode_registry
+from gateway.ward.refusals import refused
 from gateway.wire.commands import NOTICES
 
 MOST_CHANGES, WITHIN_S = 1000, 600.0
@@ -119,9 +120,7 @@ class WardCommands:
         while self._lately and self._lately[0] <= now - WITHIN_S:
             self._lately.popleft()
         if len(self._lately) >= MOST_CHANGES:
-            raise ValueError(
-                f"the ward was changed {MOST_CHANGES} times within {WITHIN_S / 60:g} minutes: wait a little"
-            )
+            raise refused("too_many_changes", most=MOST_CHANGES, minutes=WITHIN_S / 60)
         self._lately.append(now)
 
 

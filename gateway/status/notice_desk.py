@@ -20,7 +20,8 @@ from gateway.machine.allowance import Allowance
 from gateway.model.status import AnswerStatus, NoticeStatus, PauseStatus
 from gateway.status import kept_notices
 from gateway.status.kept_notices import Answer, KeptNotices, KeptReview, Pause
-from gateway.ward.rules import RefusedError, refuse_number_in, valid
+from gateway.ward.refusals import refused
+from gateway.ward.rules import refuse_number_in, valid
 from gateway.ward.state import FREE_TEXT
 from gateway.wire.commands import NOTICES
 
@@ -108,10 +109,10 @@ class NoticeDesk:
             by: Who asks; nobody is no answer.
         """
         if not by:
-            raise RefusedError("an answer to a notice needs 'by', the name of who gives it")
+            raise refused("needs_by")
         with self._lock:
             if self._allowance.left(self._clock()) < 1:
-                raise RefusedError("too many notices were answered lately: wait a little")
+                raise refused("too_many_answers")
             kept, about = self._answers[name](payload, by)
             self._write(kept)
             self._kept = kept
@@ -162,11 +163,11 @@ class NoticeDesk:
         refuse_number_in("why", asked.why)
         since_us = self._standing.get(asked.notice)
         if since_us is None:
-            raise RefusedError("this notice does not stand any more")
+            raise refused("notice_over")
         if asked.since_us not in (None, since_us):
-            raise RefusedError("this notice was cleared and raised anew meanwhile: look at it again")
+            raise refused("notice_anew")
         if seen := next((one for one in self._kept.answers if one.notice == asked.notice), None):
-            raise RefusedError(f"{seen.by} has acknowledged it already")
+            raise refused("acknowledged_already", by=seen.by)
         answer = Answer(notice=asked.notice, since_us=since_us, by=by, at_us=self._now_us(), why=asked.why)
         return self._kept.model_copy(update={"answers": (*self._kept.answers, answer)}), {"notice": asked.notice}
 
@@ -181,7 +182,7 @@ class NoticeDesk:
         )  # fmt: skip
         others = [one for one in self._in_force(at_us) if (one.bed, one.code) != (asked.bed, asked.code)]
         if len(others) >= MOST_PAUSES:
-            raise RefusedError(f"{MOST_PAUSES} pauses are in force: end one first")
+            raise refused("too_many_pauses", most=MOST_PAUSES)
         about = {"bed": asked.bed, "code": asked.code, "until_us": pause.until_us}
         return self._kept.model_copy(update={"pauses": (*others, pause)}), about
 
@@ -190,7 +191,7 @@ class NoticeDesk:
         asked = valid(ResumeNotices, payload)
         others = self._others(asked.bed, asked.code)
         if len(others) == len(self._kept.pauses):
-            raise RefusedError("these notices are not paused")
+            raise refused("not_paused")
         return self._kept.model_copy(update={"pauses": tuple(others)}), {"bed": asked.bed, "code": asked.code}
 
     def _in_force(self, now_us: int) -> list[Pause]:
@@ -203,17 +204,17 @@ class NoticeDesk:
 
     def _check(self, bed: str, code: str) -> None:
         if bed and bed not in self._beds():
-            raise RefusedError(f"there is no bed '{bed}'")
+            raise refused("no_bed_at_all", bed=bed)
         if code and code not in self._codes:
-            raise RefusedError(f"there is no kind of notice '{code}'")
+            raise refused("no_notice_kind", code=code)
         if not bed and not code:
-            raise RefusedError("which notices? name a bed, or a kind of the gateway's own notices")
+            raise refused("which_notices")
 
     def _write(self, kept: KeptNotices) -> None:
         try:
             kept_notices.write(self._path, kept)
         except OSError as error:
-            raise RefusedError(f"the disk of this gateway takes nothing at present: {error.strerror}") from error
+            raise refused("disk_takes_nothing", error=error.strerror) from error
 
 
 def _annotated(

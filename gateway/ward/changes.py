@@ -12,13 +12,14 @@ from typing import Any, Final
 
 from config.protocol import misfit
 from config.settings import Device, Identifier, Placement, Section, Slot
+from gateway.ward.beds import AddBed, AddBeds, RemoveBed
 from gateway.ward.corrections import CorrectSession, DiscardSession
 from gateway.ward.digest import slots_digest
 from gateway.ward.entries import CorrectTest, ReportSession
 from gateway.ward.plans import Plan
 from gateway.ward.preferences import PREFERENCES, Preference
+from gateway.ward.refusals import RefusedError, refused
 from gateway.ward.rules import (
-    RefusedError,
     as_before,
     check_occupant,
     end_open,
@@ -34,7 +35,7 @@ from gateway.ward.rules import (
     with_ended,
     with_session,
 )  # fmt: skip
-from gateway.ward.state import FREE_TEXT, Bed, Equipment, Mark, Session, Subject, WardState, ward_from_slots
+from gateway.ward.state import FREE_TEXT, Equipment, Mark, Session, Subject, WardState, ward_from_slots
 
 ENDED_KEPT = 500
 """Sessions that have ended, of which the newest are kept at hand: several days of a full ward. The history has all."""
@@ -42,33 +43,6 @@ TEXTS = frozenset({"label", "aids", "protocol", "notes", "text", "why", "note"})
 """Fields of changes in which people write what they like."""
 MOST_MARKS: Final = 500
 """Of one session: more are a program that does not stop, and each change of the ward tells all of them again."""
-
-
-class AddBed(Section):
-    """A bed that the ward has."""
-
-    bed: Identifier
-    label: FREE_TEXT = ""
-
-    def apply(self, ward: WardState, at_us: int) -> WardState:  # noqa: ARG002 - every change has a time
-        """Add the bed."""
-        refuse_number_in("bed", self.bed)
-        if ward.bed(self.bed):
-            raise RefusedError(f"there is a bed '{self.bed}' already")
-        return ward.model_copy(update={"beds": (*ward.beds, Bed(id=self.bed, label=self.label))})
-
-
-class RemoveBed(Section):
-    """A bed that the ward has no more."""
-
-    bed: Identifier
-
-    def apply(self, ward: WardState, at_us: int) -> WardState:  # noqa: ARG002
-        """Remove the bed."""
-        find_bed(ward, self.bed)
-        if subject := ward.subject_in(self.bed):
-            raise RefusedError(f"'{subject.id}' is in bed '{self.bed}': discharge or move them first")
-        return ward.model_copy(update={"beds": tuple(bed for bed in ward.beds if bed.id != self.bed)})
 
 
 class Admit(Section):
@@ -88,9 +62,9 @@ class Admit(Section):
         refuse_number(self.subject)
         find_bed(ward, self.bed)
         if there := ward.subject(self.subject):
-            raise RefusedError(f"'{self.subject}' is in bed '{there.bed}' already: move them instead")
+            raise refused("admitted_already", subject=self.subject, bed=there.bed)
         if other := ward.subject_in(self.bed):
-            raise RefusedError(f"'{other.id}' is in bed '{self.bed}': discharge or move them first")
+            raise refused("bed_taken", subject=other.id, bed=self.bed)
         found = self.model_dump() | {"since_us": at_us, "stay": new_id(ward, self.bed, at_us)}
         found["id"] = found.pop("subject")
         return ward.model_copy(update={"subjects": (*ward.subjects, valid(Subject, found))})
@@ -125,9 +99,9 @@ class Move(Section):
         there = find_subject(ward, self.subject)
         find_bed(ward, self.bed)
         if there.bed == self.bed:
-            raise RefusedError(f"'{self.subject}' is in bed '{self.bed}' already")
+            raise refused("in_that_bed", subject=self.subject, bed=self.bed)
         if other := ward.subject_in(self.bed):
-            raise RefusedError(f"'{other.id}' is in bed '{self.bed}': discharge or move them first")
+            raise refused("bed_taken", subject=other.id, bed=self.bed)
         moved = there.model_copy(update={"bed": self.bed, "since_us": at_us})
         return ward.model_copy(
             update={
@@ -147,12 +121,12 @@ class AddDevice(Section):
     def apply(self, ward: WardState, at_us: int) -> WardState:
         """Add the device."""
         if ward.device(self.device.id):
-            raise RefusedError(f"there is a device '{self.device.id}' already")
+            raise refused("device_there", device=self.device.id)
         for key in ("address", "name", "port", "listen"):
             mine = getattr(self.device, key)
             for one in ward.devices:
                 if mine is not None and getattr(one.device, key) == mine:
-                    raise RefusedError(f"{key} '{mine}' is that of '{one.device.id}': each device needs its own")
+                    raise refused("address_taken", what=key, mine=mine, device=one.device.id)
         return ward.model_copy(update={"devices": (*ward.devices, Equipment(device=self.device, since_us=at_us))})
 
 
@@ -165,7 +139,7 @@ class RemoveDevice(Section):
         """Remove the device."""
         one = find_device(ward, self.device)
         if one.bed is not None:
-            raise RefusedError(f"'{self.device}' is worn in bed '{one.bed}': take it off first")
+            raise refused("device_worn", device=self.device, bed=one.bed)
         return ward.model_copy(update={"devices": tuple(o for o in ward.devices if o.device.id != self.device)})
 
 
@@ -183,15 +157,13 @@ class Assign(Section):
         one = find_device(ward, self.device)
         find_bed(ward, self.bed)
         if ward.subject_in(self.bed) is None:
-            raise RefusedError(f"nobody is in bed '{self.bed}': admit somebody first")
+            raise refused("bed_empty", bed=self.bed)
         check_occupant(ward, self.bed, self.subject)
         if one.bed is not None:
-            place = f"the {one.device.placement.replace('_', ' ')} in bed '{one.bed}'"
-            raise RefusedError(f"'{self.device}' is on {place}: take it off first")
+            raise refused("worn_at", device=self.device, placement=one.device.placement, bed=one.bed)
         for other in ward.devices_in(self.bed):
             if other.placement == self.placement and other.driver == one.device.driver:
-                place = self.placement.replace("_", " ")
-                raise RefusedError(f"'{other.id}' is on the {place} in bed '{self.bed}': take it off first")
+                raise refused("worn_at", device=other.id, placement=self.placement, bed=self.bed)
         placed = one.device.model_dump() | {"placement": self.placement}
         if self.axes is not None:
             placed["axes"] = self.axes
@@ -211,7 +183,7 @@ class TakeOff(Section):
         """Take the device off."""
         one = find_device(ward, self.device)
         if one.bed is None:
-            raise RefusedError(f"'{self.device}' is on nobody")
+            raise refused("on_nobody", device=self.device)
         check_occupant(ward, one.bed, self.subject)
         off = one.model_copy(update={"bed": None, "since_us": at_us})
         return ward.model_copy(update={"devices": tuple(off if o is one else o for o in ward.devices)})
@@ -228,13 +200,13 @@ class StartSession(Section):
         """Start the session."""
         there = find_subject(ward, self.subject)
         if session := ward.open_session(self.subject):
-            raise RefusedError(f"session '{session.id}' of '{self.subject}' is {session.state}: end it first")
+            raise refused("session_open", session=session.id, subject=self.subject, state=session.state)
         if not ward.devices_in(there.bed):
-            raise RefusedError(f"'{self.subject}' wears no device: put one on first")
+            raise refused("wears_nothing", subject=self.subject)
         if not self.protocol.strip():
-            raise RefusedError("a session needs a protocol, such as free_walk or 10mwt")
+            raise refused("needs_protocol")
         if problem := misfit(self.protocol):
-            raise RefusedError(problem)
+            raise refused(f"protocol_{problem.kind}", **problem.values)
         name = new_id(ward, there.bed, at_us)
         session = Session(
             id=name, bed=there.bed, subject=self.subject, protocol=self.protocol, started_us=at_us, parts=(name,),
@@ -278,7 +250,7 @@ class MarkSession(Section):
         """Mark the session."""
         session = find_session(ward, self.session, "running", "paused")
         if len(session.marks) >= MOST_MARKS:
-            raise RefusedError(f"session '{session.id}' was marked {MOST_MARKS} times: end it, and begin another")
+            raise refused("marked_too_often", session=session.id, most=MOST_MARKS)
         return with_session(
             ward, session.model_copy(update={"marks": (*session.marks, Mark(at_us=at_us, text=self.text))})
         )
@@ -340,13 +312,14 @@ class ImportSlots(Section):
 
 
 Change = (
-    AddBed | RemoveBed | Admit | Discharge | Move | AddDevice | RemoveDevice | Assign | TakeOff
+    AddBed | AddBeds | RemoveBed | Admit | Discharge | Move | AddDevice | RemoveDevice | Assign | TakeOff
     | StartSession | PauseSession | ResumeSession | MarkSession | EndSession | CorrectSession | DiscardSession | Plan
     | ReportSession | CorrectTest | GatewayStarts | ImportSlots | Preference
 )  # fmt: skip
 
 CHANGES: Final[Mapping[str, type[Change]]] = {
     "add-bed": AddBed,
+    "add-beds": AddBeds,
     "remove-bed": RemoveBed,
     "admit": Admit,
     "discharge": Discharge,

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from config.settings import Identifier, Section
-from gateway.ward.rules import RefusedError, find_session, refuse_number, with_session
+from gateway.ward.refusals import refused
+from gateway.ward.rules import find_session, refuse_number, with_session
 from gateway.ward.state import FREE_TEXT, Correction, Session, WardState
 
 MOST = 50
@@ -42,9 +43,7 @@ class CorrectSession(Section):
         end_us = _end_of(session) if self.end_us is None else self.end_us
         subject = self.subject or session.subject
         if (subject, start_us, end_us) == (session.subject, session.started_us, session.ended_us):
-            raise RefusedError(
-                f"session '{session.id}' says that already: name another subject, start or end than it has"
-            )
+            raise refused("says_that_already", session=session.id)
         refuse_number(subject)
         _refuse_times(session, start_us, end_us, at_us)
         made = _with_correction(
@@ -71,7 +70,7 @@ class DiscardSession(Section):
         """Discard the session."""
         session = _ended(ward, self.session)
         if session.discarded != self.take_back:
-            raise RefusedError(f"session '{session.id}' is {'not ' if self.take_back else ''}discarded already")
+            raise refused("not_discarded" if self.take_back else "discarded_already", session=session.id)
         made = _with_correction(session, at_us, self.why, {"discarded": not self.take_back})
         if self.take_back:
             _refuse_overlap(ward, made, session)
@@ -81,7 +80,7 @@ class DiscardSession(Section):
 def _ended(ward: WardState, name: str) -> Session:
     session = find_session(ward, name, "running", "paused", "ended")
     if session.state != "ended":
-        raise RefusedError(f"session '{session.id}' is {session.state}: end it first")
+        raise refused("not_ended", session=session.id, state=session.state)
     return session
 
 
@@ -91,7 +90,7 @@ def _end_of(session: Session) -> int:
 
 def _with_correction(session: Session, at_us: int, why: str, now: dict[str, Any]) -> Session:
     if len(session.corrections) >= MOST:
-        raise RefusedError(f"session '{session.id}' was corrected {MOST} times: discard it")
+        raise refused("corrected_too_often", session=session.id, most=MOST)
     before = Correction(
         at_us=at_us, subject=session.subject, started_us=session.started_us, ended_us=_end_of(session),
         discarded=session.discarded, why=why,
@@ -103,12 +102,12 @@ def _refuse_times(session: Session, start_us: int, end_us: int, at_us: int) -> N
     if (start_us, end_us) == (session.started_us, _end_of(session)):
         return
     if end_us <= start_us:
-        raise RefusedError(f"session '{session.id}' would end before it begins")
+        raise refused("ends_before", session=session.id)
     if end_us != session.ended_us and end_us > at_us:
-        raise RefusedError(f"session '{session.id}' would end in the future")
+        raise refused("ends_in_future", session=session.id)
     moved = (start_us - session.made_started_us, end_us - (session.made_ended_us or end_us))
     if max(map(abs, moved)) > LATEST_S * MICRO:
-        raise RefusedError(f"session '{session.id}' was not within a month of that: is the date right?")
+        raise refused("wrong_date", session=session.id)
 
 
 def _refuse_overlap(ward: WardState, made: Session, before: Session) -> None:
@@ -120,7 +119,7 @@ def _refuse_overlap(ward: WardState, made: Session, before: Session) -> None:
         if other.id == made.id or other.discarded or not _overlap(other, made):
             continue
         if other.subject == made.subject or (other.bed == made.bed and not _overlap(other, before)):
-            raise RefusedError(f"session '{other.id}' of '{other.subject}' takes some of that time")
+            raise refused("overlap", session=other.id, subject=other.subject)
 
 
 def _overlap(other: Session, session: Session) -> bool:

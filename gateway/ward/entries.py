@@ -16,7 +16,8 @@ from config.protocol import DISTANCES_M, read_protocol
 from config.settings import Section
 from dsp.catalogue import CATALOGUE
 from gateway.model.entered import BY_HAND, REPORTED, form_answer
-from gateway.ward.rules import RefusedError, find_session, with_session
+from gateway.ward.refusals import refused
+from gateway.ward.rules import find_session, with_session
 from gateway.ward.state import FREE_TEXT, Entered, Mark, Session, WardState
 
 FORM_ANSWER: Final = "form_answer"
@@ -64,9 +65,9 @@ class ReportSession(Section):
         """Put it to the session."""
         session = find_session(ward, self.session, "running", "paused", "ended")
         if bool(self.answers) != (self.form is not None):
-            raise RefusedError("answers belong to a form, and a form to answers: name both")
+            raise refused("form_and_answers")
         if not (self.values or self.answers or self.note.strip()):
-            raise RefusedError("nothing is reported: give a value, the answers of a form, or a note")
+            raise refused("nothing_reported")
         made = [_entered(session, at_us, nth, one) for nth, one in enumerate(self._said())]
         marks = session.marks
         if self.note.strip():
@@ -78,7 +79,7 @@ class ReportSession(Section):
         known = sorted(m.id for m in CATALOGUE.values() if m.kind == "reported" and m.id != FORM_ANSWER)
         for metric, value in self.values.items():
             if metric not in known:
-                raise RefusedError(f"'{metric}' is nothing that is reported: known are {', '.join(known)}")
+                raise refused("not_reported", name=metric, known=", ".join(known))
             yield metric, REPORTED, value
         for item, value in self.answers.items():
             yield FORM_ANSWER, form_answer(self.form or "", item, self.version), value
@@ -109,7 +110,7 @@ class CorrectTest(Section):
         """Compute what follows from the corrected times, and put it beside what was found."""
         session = find_session(ward, self.session, "running", "paused", "ended")
         if session.state != "ended":
-            raise RefusedError(f"session '{session.id}' is {session.state}: end it first")
+            raise refused("not_ended", session=session.id, state=session.state)
         self._refuse_times()
         self._refuse_elsewhere(session)
         when = {"start_us": self.start_us, "end_us": self.end_us, "at_us": at_us}
@@ -124,16 +125,16 @@ class CorrectTest(Section):
         begins_us = min(session.started_us, session.made_started_us)
         ends_us = max(session.ended_us or 0, session.made_ended_us or 0)
         if self.start_us < begins_us - FARTHEST_S * MICRO or self.end_us > ends_us + FARTHEST_S * MICRO:
-            raise RefusedError(f"session '{session.id}' was not at these times: of which test are they?")
+            raise refused("wrong_test", session=session.id)
 
     def _refuse_times(self) -> None:
         if self.end_us - self.start_us < SHORTEST_S * MICRO:
-            raise RefusedError("the test would end before it begins, or at once")
+            raise refused("test_ends_before")
         moved = (self.start_us - self.found_start_us, self.end_us - self.found_end_us)
         if max(map(abs, moved)) > FARTHEST_S * MICRO:
-            raise RefusedError(f"start and end can be moved by {FARTHEST_S:g} s: this is more")
+            raise refused("moved_too_far", seconds=FARTHEST_S)
         if moved == (0, 0):
-            raise RefusedError("start and end are those that were found")
+            raise refused("as_found")
 
 
 def retimed(protocol: str, metric: str, lasted_us: int) -> dict[str, float]:
@@ -143,7 +144,7 @@ def retimed(protocol: str, metric: str, lasted_us: int) -> dict[str, float]:
     """
     read = read_protocol(protocol)
     if TIMED.get(read.word) != metric:
-        raise RefusedError(f"{metric} of '{read.word}' does not follow from a start and an end: it stays as found")
+        raise refused("does_not_follow", name=metric, protocol=read.word)
     lasted_s = lasted_us / MICRO
     found = {metric: lasted_s}
     if read.word in DISTANCES_M:
@@ -179,12 +180,13 @@ def _refuse_implausible(metric: str, value: float) -> None:
     known = CATALOGUE[metric]
     if not math.isfinite(value) or not known.plausible(value):
         low, high = known.limits()
-        at_most = f" to {high:g}" if high is not None else " or more"
-        raise RefusedError(f"{known.title} is {low or 0:g}{at_most}, not {value:g}")
+        if high is None:
+            raise refused("too_small", metric=metric, low=low or 0, value=value)
+        raise refused("implausible", metric=metric, low=low or 0, high=high, value=value)
 
 
 def _with(session: Session, made: Iterable[Entered]) -> Session:
     entered = (*session.entered, *made)
     if len(entered) > MOST:
-        raise RefusedError(f"session '{session.id}' has {MOST} values that were entered by hand: that is all it takes")
+        raise refused("too_many_values", session=session.id, most=MOST)
     return session.model_copy(update={"entered": entered})

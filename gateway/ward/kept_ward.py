@@ -18,8 +18,9 @@ from gateway.machine.file_lock import FileLock
 from gateway.machine.private_files import FOLDER_MODE, IN_MEMORY
 from gateway.ward.changes import AddDevice, GatewayStarts, ImportSlots, read_change
 from gateway.ward.digest import slots_digest
+from gateway.ward.refusals import refused
 from gateway.ward.registry import Entry, Registry, RegistryError, Untold, read_state
-from gateway.ward.rules import RefusedError, refuse_unreadable
+from gateway.ward.rules import refuse_unreadable
 from gateway.ward.state import WardState
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,6 @@ FROM_CONFIGURATION = "configuration"
 """Where a change comes from that the file makes; people's come from ``"mqtt"`` or ``"command line"``."""
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 """Troubles of a disk that do not keep a gateway from measuring."""
-NO_ROOM = "the disk of this gateway takes nothing at present: make room on it first"
 
 
 def ward_path(settings: Settings) -> Path:
@@ -94,11 +94,11 @@ class KeptWard:
         if isinstance(change, AddDevice):
             refuse_unreadable(change.device)
         if not self.durable:
-            raise RefusedError(NO_ROOM)
+            raise refused("no_room")
         try:
             return self._open_registry.apply(change, at_us=at_us, by=by, source=source)
         except sqlite3.Error as error:
-            raise RefusedError(f"{self.path} cannot be written ({error}): nothing was changed") from error
+            raise refused("cannot_be_written", path=self.path, error=error) from error
 
     def import_configuration(self, settings: Settings, *, at_us: int, by: str, source: str) -> WardState:
         """Make the ward what the slots of a configuration describe, whatever it was."""

@@ -7,7 +7,8 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from config.settings import Identifier, Section
-from gateway.ward.rules import RefusedError, find_subject
+from gateway.ward.refusals import refused
+from gateway.ward.rules import find_subject
 from gateway.ward.state import WardState
 
 NO_BANDS: Final = "none"
@@ -38,7 +39,7 @@ class Plan(Section):
         if self.sessions_a_week is not None:
             said["sessions_a_week"] = self.sessions_a_week
         if not said:
-            raise RefusedError("nothing is said: name a group of bands, or how many sessions a week")
+            raise refused("nothing_planned")
         planned = there.model_copy(update=said)
         return ward.model_copy(
             update={"subjects": tuple(planned if one.id == self.subject else one for one in ward.subjects)}

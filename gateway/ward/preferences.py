@@ -10,7 +10,8 @@ from typing import Final, Literal
 from pydantic import model_validator
 
 from config.settings import Identifier, Section
-from gateway.ward.rules import RefusedError, find_subject
+from gateway.ward.refusals import refused
+from gateway.ward.rules import find_subject
 from gateway.ward.state import SHOWN_OF, Feedback, NoticeKind, Subject, WardState
 
 MOVEMENT_KINDS: Final[dict[NoticeKind, str]] = {
@@ -69,7 +70,7 @@ class ChooseFeedback(Section):
 
 def _with_subject(ward: WardState, subject: Subject) -> WardState:
     if subject == ward.subject(subject.id):
-        raise RefusedError(f"that is chosen for '{subject.id}' already")
+        raise refused("chosen_already", subject=subject.id)
     found = tuple(subject if one.id == subject.id else one for one in ward.subjects)
     return ward.model_copy(update={"subjects": found})
 

@@ -19,7 +19,7 @@ from gateway.machine.newer_file import refuse_newer
 from gateway.machine.private_files import make_private
 from gateway.ward.changes import CHANGES, Change, GatewayStarts, ImportSlots
 from gateway.ward.history_words import Word, words
-from gateway.ward.rules import RefusedError
+from gateway.ward.refusals import refused
 from gateway.ward.state import Session, WardState
 
 log = logging.getLogger(__name__)
@@ -172,7 +172,7 @@ class Registry:
         """
         with self._lock:
             if there := self.state.subject(subject):
-                raise RefusedError(f"'{subject}' is in bed '{there.bed}': discharge them first")
+                raise refused("still_there", subject=subject, bed=there.bed)
             left = [_without(one, subject) for one in self.state.sessions if one.subject != subject]
             gone = [one.id for one in self.state.sessions if one.subject == subject]
             after = self.state.model_copy(update={"sessions": tuple(left)})

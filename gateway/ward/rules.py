@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic import ValidationError
 
 from config.pseudonym import nhs_numbers
 from config.settings import Device, Section
 from drivers.registry import make_driver
+from gateway.ward.refusals import RefusedError, refused
 from gateway.ward.state import Bed, Equipment, Session, Subject, WardState
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 TRUE_FROM_US = 1_577_836_800_000_000
 """2020, UTC: a machine whose clock says less begins in 1970 each time, and would give two sessions one id."""
 
+BOUNDED: Final = {
+    "greater_than_equal": ("ge",), "less_than_equal": ("le",), "greater_than": ("gt",), "less_than": ("lt",),
+    "string_too_long": ("max_length",), "string_too_short": ("min_length",),
+}  # fmt: skip
+"""What a field may not be beyond, by the kind of mistake: the names that pydantic gives to the bounds."""
+NAMED: Final = 8
+"""Beds that a sentence names: it has to be read, also on a ward of seventy."""
+
 Model = TypeVar("Model", bound=Section)
-
-
-class RefusedError(ValueError):
-    """A change that cannot be; the text is one sentence for whoever asked."""
 
 
 def valid(kind: type[Model], fields: Mapping[str, Any]) -> Model:
@@ -30,19 +38,37 @@ def valid(kind: type[Model], fields: Mapping[str, Any]) -> Model:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise RefusedError(f"{where}: {first['msg']}") from None
+        raise _misfit(where, first) from None
+
+
+def _misfit(where: str, found: ErrorDetails) -> RefusedError:
+    """Return what to say of a field that is not as it has to be: what a page can send in words, all else as it is."""
+    kind, bounds = found["type"], found.get("ctx", {})
+    if kind in BOUNDED:
+        return refused(f"field_{kind}", field=where, **{name: bounds[name] for name in BOUNDED[kind]})
+    if kind in {"missing", "extra_forbidden", "string_pattern_mismatch"}:
+        return refused(f"field_{kind}", field=where)
+    return RefusedError(f"{where}: {found['msg']}")
+
+
+def _unknown_bed(ward: WardState, bed: str) -> RefusedError:
+    if not ward.beds:
+        return refused("no_bed_at_all", bed=bed)
+    known = [one.id for one in ward.beds]
+    more = f" … {known[-1]}" if len(known) > NAMED else ""
+    return refused("no_bed", bed=bed, known=f"{', '.join(known[:NAMED])}{more}")
 
 
 def refuse_number(subject: str) -> None:
     """Raise RefusedError for a subject that has the form of a patient number."""
     if nhs_numbers(subject):
-        raise RefusedError("a subject is a pseudonym: this has the form of an NHS number")
+        raise refused("subject_is_number")
 
 
 def refuse_number_in(name: str, text: str) -> None:
     """Raise RefusedError for a text that has the number of a patient in it: it would be published, and kept."""
     if nhs_numbers(text):
-        raise RefusedError(f"{name} has the form of an NHS number: nobody is named here")
+        raise refused("text_has_number", field=name)
 
 
 def refuse_unreadable(device: Device) -> None:
@@ -57,7 +83,7 @@ def find_bed(ward: WardState, bed: str) -> Bed:
     """Return a bed; raises RefusedError where there is none."""
     found = ward.bed(bed)
     if found is None:
-        raise RefusedError(f"there is no bed '{bed}': known are {', '.join(one.id for one in ward.beds) or 'none'}")
+        raise _unknown_bed(ward, bed)
     return found
 
 
@@ -65,7 +91,7 @@ def find_subject(ward: WardState, subject: str) -> Subject:
     """Return who is there; raises RefusedError where they are not."""
     found = ward.subject(subject)
     if found is None:
-        raise RefusedError(f"'{subject}' is not on this ward")
+        raise refused("not_on_ward", subject=subject)
     return found
 
 
@@ -73,15 +99,16 @@ def check_occupant(ward: WardState, bed: str, subject: str | None) -> None:
     """Raise RefusedError where somebody else is in a bed than whoever asks believes; None believes nothing."""
     there = ward.subject_in(bed)
     if subject is not None and (there is None or there.id != subject):
-        now = "nobody" if there is None else f"'{there.id}'"
-        raise RefusedError(f"{now} is in bed '{bed}' now, and not '{subject}'")
+        if there is None:
+            raise refused("nobody_now", bed=bed, subject=subject)
+        raise refused("somebody_else_now", there=there.id, bed=bed, subject=subject)
 
 
 def find_device(ward: WardState, device: str) -> Equipment:
     """Return a device; raises RefusedError where the ward has none of that id."""
     found = ward.device(device)
     if found is None:
-        raise RefusedError(f"there is no device '{device}' on this ward")
+        raise refused("no_device", device=device)
     return found
 
 
@@ -100,9 +127,9 @@ def find_session(ward: WardState, session: str, *states: str) -> Session:
     """Return a session by its id, or the open one of a subject."""
     found = ward.session(session) or ward.open_session(session)
     if found is None:
-        raise RefusedError(f"there is no session '{session}'")
+        raise refused("no_session", session=session)
     if found.state not in states:
-        raise RefusedError(f"session '{found.id}' is {found.state}")
+        raise refused("session_is", session=found.id, state=found.state)
     return found
 
 

@@ -6,7 +6,8 @@ from typing import Final
 
 WATCH: Final = "watch"
 WARD: Final = (
-    "add-bed", "remove-bed", "admit", "discharge", "move", "plan", "add-device", "remove-device", "assign", "take-off",
+    "add-bed", "add-beds", "remove-bed", "admit", "discharge", "move", "plan",
+    "add-device", "remove-device", "assign", "take-off",
     "session-start", "session-pause", "session-resume", "session-mark", "session-end",
     "session-correct", "session-discard", "session-report", "test-correct",
     "notices-choose", "feedback-choose",

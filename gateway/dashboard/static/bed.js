@@ -10,7 +10,8 @@ import { chooseNotices } from "./preferences.js";
 import { mayChange, rights } from "./rights.js";
 import { signedIn } from "./session.js";
 import { t } from "./texts.js";
-import { clock, day, duration, long, number, sessionWords, side, state as stateWords } from "./words.js";
+import { removeBed } from "./ward_beds.js";
+import { clock, day, driverWords, duration, long, number, protocolWords, sessionWords, side, state as stateWords } from "./words.js";
 
 const SAID_MS = 20_000; // so long it stands what was done
 const FOLLOWS_MS = 5000; // the page hears of a change within a tenth of a second; after this it shows what it has
@@ -89,7 +90,10 @@ function showPatient({ subject }) {
     { text: t("bed.plan"), change: "plan", ask: () => plan(card) },
     { text: t("bed.notices"), change: "notices-choose", ask: () => chooseNotices(card) },
     { text: t("bed.discharge"), change: "discharge", ask: () => changes.discharge(card) },
-  ] : [{ text: t("bed.admit"), change: "admit", first: true, ask: () => changes.admit(card) }]);
+  ] : [
+    { text: t("bed.admit"), change: "admit", first: true, ask: () => changes.admit(card) },
+    { text: t("bed.remove"), change: "remove-bed", ask: () => removeBed(card) },
+  ]);
 }
 
 function makeWorn() {
@@ -101,7 +105,7 @@ function updateWorn(item, device) {
   const [where, how, actions] = item.children;
   mark(where, `place ${side(device.placement)}`.trim());
   say(where.children[0], long(device.placement));
-  say(where.children[1], `${device.id} · ${changes.driverWords(device.driver)}`);
+  say(where.children[1], `${device.id} · ${driverWords(device.driver)}`);
   const [shape, word] = stateWords(device.state);
   const battery = typeof device.battery === "number" ? ` · ${Math.round(device.battery)} %` : "";
   mark(how, `state${device.state === "streaming" ? "" : " off"}`);
@@ -124,7 +128,7 @@ function showSession({ subject, session, ended, worn }) {
   $("no-session").hidden = session !== null;
   say($("no-session"), ready ? t("bed.none_is_running") : subject ? t("bed.none_session_needs_sensor") : t("bed.none"));
   keep($("session"), session ? [
-    [t("common.protocol"), changes.protocolWords(session.protocol)],
+    [t("common.protocol"), protocolWords(session.protocol)],
     [t("common.state"), sessionWords(session.state), `state-${session.state}`],
     [t("common.begun"), t("bed.ago", { began: since(session.started_us), duration: duration(Math.max(0, now() - session.started_us / 1e6)) })],
     [t("bed.marks"), session.marks_us.length ? session.marks_us.map((us) => clock(us / 1e6)).join(", ") : t("common.none")],
@@ -149,7 +153,7 @@ function makeEnded() {
 
 function updateEnded(item, session) {
   const [what, actions, report] = item.children;
-  const protocol = changes.protocolWords(session.protocol);
+  const protocol = protocolWords(session.protocol);
   say(what.children[0], session.discarded ? t("bed.discarded", { protocol }) : protocol);
   say(what.children[1], t("bed.to", { began: since(session.started_us), clock: clock(session.ended_us / 1e6, false) }));
   report.hidden = !reads;

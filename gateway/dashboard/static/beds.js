@@ -1,14 +1,28 @@
 // All beds: who is in each, wearing what, doing what. A bed leads to its card, where it is changed.
 
+import { Ask } from "./ask.js";
 import { makeChip, updateChip } from "./chip.js";
-import { protocolWords, driverWords } from "./changes.js";
 import { $, ROOT, keep, make, mark, say } from "./dom.js";
 import { follow, now } from "./live.js";
-import { rights } from "./rights.js";
+import { mayChange, rights } from "./rights.js";
 import { t } from "./texts.js";
-import { duration, sessionWords } from "./words.js";
+import { addBeds } from "./ward_beds.js";
+import { driverWords, duration, protocolWords, sessionWords } from "./words.js";
+
+const SAID_MS = 20_000; // so long it stands what was done
 
 let told = null;
+let hide = 0;
+let mayAdd = false;
+
+function tell(text) {
+  say($("change"), text);
+  $("change").hidden = false;
+  clearTimeout(hide);
+  hide = setTimeout(() => { $("change").hidden = true; }, SAID_MS);
+}
+
+const dialog = new Ask((_answer, said) => tell(said), tell);
 
 function makeBed() {
   return make("li", { className: "bed" },
@@ -45,10 +59,15 @@ function show() {
   const taken = told.beds.filter((bed) => bed.subject).length;
   const running = told.beds.filter((bed) => bed.session).length;
   say($("counts"), told.beds.length ? t("beds.taken_session", { taken, length: told.beds.length, running }) : "");
+  $("add").hidden = !mayAdd || told.number === null;
+  mark($("add"), told.beds.length ? "" : "first");
+  dialog.refresh();
   $("free").hidden = told.free.length === 0;
   keep($("free-list"), told.free, () => make("li", { className: "chip" }), (chip, one) => say(chip, [one.id, driverWords(one.driver), one.gateway].filter(Boolean).join(" · ")));
 }
 
 $("find").addEventListener("input", show);
+$("add").addEventListener("click", () => dialog.open(addBeds(() => told)));
+mayChange.then((may) => { mayAdd = may.includes("add-beds"); show(); });
 rights($("rights"));
 follow("?view=beds", (state) => { told = state; show(); });

@@ -2,7 +2,7 @@
 
 import { ROOT } from "./dom.js";
 import { leaveIfOver, signedIn } from "./session.js";
-import { t } from "./texts.js";
+import { inMyLanguage, t } from "./texts.js";
 
 const ANSWER_MS = 20_000; // the server itself waits ten seconds for the gateway
 const UNAUTHORISED = 401;
@@ -27,7 +27,7 @@ export const change = (name, fields, key) => send(`api/ward/${name}`, gateway, f
 export async function send(path, of, fields, key) {
   const { user } = await signedIn; // whose name stands on this page
   try {
-    const response = await fetch(new URL(`${path}?gateway=${encodeURIComponent(of)}`, ROOT), {
+    const response = await fetch(new URL(inMyLanguage(`${path}?gateway=${encodeURIComponent(of)}`), ROOT), {
       method: "POST",
       headers: { "Content-Type": "application/json", "Idempotency-Key": key, "Signed-In-As": user },
       body: JSON.stringify(fields),

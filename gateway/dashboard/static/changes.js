@@ -3,7 +3,7 @@
 import { change, newKey } from "./change.js";
 import { ROOT, ofGateway } from "./dom.js";
 import { t } from "./texts.js";
-import { duration, long, placements, sessionWords, sideWords, state } from "./words.js";
+import { driverWords, duration, long, placements, protocolWords, sessionWords, sideWords, state } from "./words.js";
 
 const PSEUDONYM = "[a-z0-9][a-z0-9_\\-]{0,31}";
 const PROTOCOLS = [
@@ -14,8 +14,6 @@ const PROTOCOLS = [
 const MARKS = ["start", "stop", "lap"]; // those by which a test goes; any other words are for people
 const TEXT = 200; // characters, as the gateway takes them
 
-export const protocolWords = (protocol) => protocol.replaceAll("_", " ");
-export const driverWords = (driver) => driver.replaceAll("_", " ");
 const CHOOSE = { value: "", text: t("common.choose") };
 const place = (placement) => long(placement).toLowerCase();
 const stop = (text, link) => ({ text, stops: true, link });

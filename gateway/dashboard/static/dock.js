@@ -1,10 +1,9 @@
 // The dock: which sensors are free, how full they are, and who wears the others.
 
-import { driverWords } from "./changes.js";
 import { $, keep, make, mark, ofGateway, say } from "./dom.js";
 import { follow, silence } from "./live.js";
 import { t } from "./texts.js";
-import { LOW_BATTERY, age, long, state } from "./words.js";
+import { LOW_BATTERY, age, driverWords, long, state } from "./words.js";
 
 const FULL_BATTERY = 80; // per cent: enough for a day on a patient with every device that the product reads
 const known = ({ battery }) => typeof battery === "number";

@@ -4,19 +4,38 @@ import { $, calm } from "./dom.js";
 import { choice } from "./wall.js";
 
 const MOST = 24; // tiles: more are not read at a glance
+const LARGEST = 6; // times the smallest tile: one bed alone is read from across any room
+const SMALLEST = 0.6; // on a screen that has not even room for one
 const SHORTEST_TURN_S = 5; // a page has to be read
 const CALM_FACTOR = 2; // for those who asked for less motion: half as often, and without fading
 const FADE_MS = 400;
 
-// How many tiles fit: the stylesheet says how small one may be, in widths and heights of its own letters.
+// The room that the tiles have, and how small one may be: the stylesheet says it, in widths and heights of its own letters.
 function room() {
   const style = getComputedStyle(document.documentElement);
   const rem = parseFloat(style.fontSize);
-  const [width, height] = ["--tile-width", "--tile-height"].map((name) => parseFloat(style.getPropertyValue(name)) * rem);
+  const [least, lowest, gap] = ["--tile-width", "--tile-height", "--tile-gap"].map((name) => parseFloat(style.getPropertyValue(name)) * rem);
   const below = document.querySelector("footer").offsetHeight + rem;
-  const columns = Math.max(1, Math.floor($("tiles").clientWidth / width));
-  const rows = Math.max(1, Math.floor((innerHeight - $("tiles").getBoundingClientRect().top - scrollY - below) / height));
-  return { columns, rows };
+  const height = innerHeight - $("tiles").getBoundingClientRect().top - scrollY - below;
+  return { width: $("tiles").clientWidth, height, least, lowest, gap };
+}
+
+// How much larger than the smallest a tile is, of so many beside and below each other.
+function scaleOf({ width, height, least, lowest, gap }, columns, rows) {
+  const wide = (width - gap * (columns - 1)) / columns / least;
+  const high = (height - gap * (rows - 1)) / rows / lowest;
+  return Math.min(LARGEST, Math.max(SMALLEST, Math.min(wide, high)));
+}
+
+// Columns and rows of a page: of few tiles those in which each is largest, of many as many as can be read.
+function arranged(count, place) {
+  const columns = Math.min(MOST, Math.max(1, Math.floor((place.width + place.gap) / (place.least + place.gap))));
+  const fitting = Math.max(1, Math.floor((place.height + place.gap) / (place.lowest + place.gap)));
+  const rows = Math.max(1, Math.min(fitting, Math.floor(MOST / columns)));
+  if (count >= columns * rows) return { columns, rows, scale: scaleOf(place, columns, rows) };
+  const each = Array.from({ length: columns }, (_, n) => ({ columns: n + 1, rows: Math.ceil(Math.max(1, count) / (n + 1)) }));
+  return each.filter((one) => one.rows <= rows).map((one) => ({ ...one, scale: scaleOf(place, one.columns, one.rows) }))
+    .reduce((best, one) => (one.scale > best.scale ? one : best));
 }
 
 export class Kiosk {
@@ -28,14 +47,11 @@ export class Kiosk {
     setInterval(() => this.#look(turn), 500);
   }
 
-  // How many tiles a page has; the grid is told.
-  size() {
-    const { columns, rows } = room();
-    const wide = Math.min(columns, MOST);
-    const most = Math.max(1, Math.min(rows, Math.floor(MOST / wide)));
-    document.documentElement.style.setProperty("--columns", wide);
-    document.documentElement.style.setProperty("--rows", most);
-    return wide * most;
+  // How many tiles a page has, of so many in all; the grid is told, and how large they are.
+  size(count) {
+    const { columns, rows, scale } = arranged(count, room());
+    for (const [name, value] of Object.entries({ columns, rows, scale })) document.documentElement.style.setProperty(`--${name}`, value);
+    return columns * rows;
   }
 
   #look(turn) {

@@ -4,7 +4,7 @@ import { $, ROOT, say, speak } from "./dom.js";
 import { Link } from "./link.js";
 import { leaveIfOver } from "./session.js";
 import { isUnderstood } from "./shape.js";
-import { LANGUAGE, all, t } from "./texts.js";
+import { all, inMyLanguage, t } from "./texts.js";
 import { STALE_S, clock, duration } from "./words.js";
 
 const LOST_S = 3; // the server speaks twice a second: this long without a word is no delay
@@ -114,7 +114,7 @@ export function speakStale(label, seconds) {
 // The answer of the server to a question of a page; null where there is none within a few seconds.
 export async function ask(path) {
   try {
-    const response = await fetch(new URL(path, ROOT), { signal: AbortSignal.timeout(ANSWER_MS) });
+    const response = await fetch(new URL(inMyLanguage(path), ROOT), { signal: AbortSignal.timeout(ANSWER_MS) });
     return response.ok ? await response.json() : null;
   } catch {
     return null;
@@ -123,7 +123,7 @@ export async function ask(path) {
 
 export async function loadCatalogue() {
   for (;;) {
-    const catalogue = await ask(`api/catalogue?language=${LANGUAGE}`);
+    const catalogue = await ask("api/catalogue");
     if (catalogue) return catalogue;
     say($("banner"), t("live.no_connection_dashboard_yet"));
     $("banner").hidden = false;

@@ -1,15 +1,14 @@
 // A timed test, from the choice to the result: what runs is the gateway's session, which every screen sees alike.
 
 import { change, changeAt, newKey } from "./change.js";
-import { protocolWords } from "./changes.js";
 import { $, GATEWAY, ROOT, calm, keep, make, mark, ofGateway, onColourChange, say, speak } from "./dom.js";
 import { ask, follow, loadCatalogue, now } from "./live.js";
 import { mayChange, rights } from "./rights.js";
 import { Prepare } from "./test_prepare.js";
 import { Report } from "./test_report.js";
 import { Result, isOf } from "./test_result.js";
-import { LANGUAGE, t } from "./texts.js";
-import { number, sessionWords } from "./words.js";
+import { t } from "./texts.js";
+import { number, protocolWords, sessionWords } from "./words.js";
 
 const SAID_MS = 20_000; // so long it stands what was done
 const TICK_MS = 100;
@@ -32,7 +31,7 @@ let of = null; // whom what was chosen on this page is for
 
 async function loadTests() {
   for (;;) {
-    const found = await ask(`api/tests?language=${LANGUAGE}`);
+    const found = await ask("api/tests");
     if (found) return found;
     await new Promise((wait) => { setTimeout(wait, RETRY_MS); });
   }

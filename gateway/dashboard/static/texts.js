@@ -21,6 +21,9 @@ export const all = (section) => (name, values) => t(`${section}.${name}`, values
 // Whether there is a text of that key in another language than the one in which the gateway speaks.
 export const has = (key) => LANGUAGE !== "en" && key in (given.texts ?? {});
 
+// The address of the API from which it answers in the language of the page, also where it says no: without, it is English.
+export const inMyLanguage = (address) => (LANGUAGE === "en" ? address : `${address}${address.includes("?") ? "&" : "?"}language=${LANGUAGE}`);
+
 // Another language keeps what else the address says: the gateway, the order of the beds.
 for (const link of document.querySelectorAll("a[data-language]")) {
   link.addEventListener("click", () => {

@@ -3,7 +3,7 @@
 import uPlot from "./vendor/uPlot.esm.js";
 import { $, ROOT, colour, keep, make, onColourChange, say, speak } from "./dom.js";
 import { leaveIfOver, signedIn } from "./session.js";
-import { LANGUAGE, t } from "./texts.js";
+import { inMyLanguage, t } from "./texts.js";
 import { day, number, qualityWords, sideWords } from "./words.js";
 
 const HEIGHT = 280;
@@ -28,7 +28,7 @@ const report = (session) => new URL(`report/${encodeURIComponent(session)}?subje
 
 async function fetched(path) {
   try {
-    const response = await fetch(new URL(path, ROOT), { signal: AbortSignal.timeout(ANSWER_MS) });
+    const response = await fetch(new URL(inMyLanguage(path), ROOT), { signal: AbortSignal.timeout(ANSWER_MS) });
     if (response.status === 401) await leaveIfOver();
     const answer = await response.json();
     return response.ok ? answer : { error: answer.error ?? t("trends.the_dashboard_said_no") };
@@ -272,6 +272,6 @@ addEventListener("resize", () => plot?.setSize({ width: $("plot").clientWidth, h
 onColourChange(() => told && draw());
 say($("title"), t("trends.trend_of", { subject }));
 await signedIn;
-const found = await fetched(`api/catalogue?language=${LANGUAGE}`);
+const found = await fetched("api/catalogue");
 catalogue = found.error ? {} : found;
 await load();

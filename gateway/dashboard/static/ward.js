@@ -83,7 +83,7 @@ function updateWho(tile, slot) {
   const fresh = since !== null && now() - since < NEW_S ? t("ward.new_since", { clock: clock(since, false) }) : "";
   const doing = slot.protocol && slot.protocol !== "free_walk" ? slot.protocol.replaceAll("_", " ") : "";
   const who = isEmpty(slot) ? t("common.empty") : `${slot.subject}`;
-  const worn = kiosk && slot.devices.length ? sensors(slot.devices) : ""; // a wall has no room for a chip each
+  const worn = kiosk && slot.devices.length && !isStale(slot) ? sensors(slot.devices) : ""; // a wall has no room for a chip each
   say(tile.querySelector(".subject"), `${[who, doing, worn, slot.gateway].filter(Boolean).join(" · ")}${isEmpty(slot) ? "" : fresh}`);
 }
 
@@ -139,15 +139,15 @@ function showCounts() {
 function show() {
   if (!state) return;
   const found = chosen(slots, (slot) => ({ notices: noticesOf(slot), stale: isStale(slot) }));
-  const size = kiosk ? kiosk.size() : PAGE;
+  const size = kiosk ? kiosk.size(found.length) : PAGE;
   const pages = Math.max(1, Math.ceil(found.length / size));
   page = kiosk ? page % pages : Math.min(page, pages - 1);
   keep($("tiles"), found.slice(page * size, (page + 1) * size), makeTile, updateTile);
-  $("tiles").classList.toggle("few", found.length <= FEW);
+  $("tiles").classList.toggle("few", !kiosk && found.length <= FEW);
   $("empty").hidden = found.length > 0;
   say($("empty"), slots.length ? t("common.no_bed_matches") : t("ward.no_beds_yet_gateway_has"));
   $("pager").hidden = pages < 2;
-  say($("page"), t("ward.of", { page: page + 1, pages }));
+  say($("page"), kiosk ? t("ward.page_of", { page: page + 1, pages }) : t("ward.of", { page: page + 1, pages }));
   $("previous").disabled = page === 0;
   $("next").disabled = page === pages - 1;
   showCounts();

@@ -23,6 +23,8 @@ const PLACEMENTS = {
   bedside: [t("words.bedside"), t("words.beside_the_bed")],
 };
 
+export const protocolWords = (protocol) => protocol.replaceAll("_", " ");
+export const driverWords = (driver) => driver.replaceAll("_", " ");
 export const placements = Object.keys(PLACEMENTS);
 
 const SIGNALS = {

@@ -161,9 +161,21 @@ def test_help_teaches_every_command() -> None:
             assert all(len(line) <= 80 for line in shown.splitlines())
 
 
-def test_without_beds_and_without_a_ward_there_is_nothing_to_run(tmp_path: Path) -> None:
+def test_a_ward_may_begin_bare_and_gets_its_beds_while_it_runs(tmp_path: Path, mosquitto: Child) -> None:
     config = tmp_path / "ward.toml"
-    config.write_text(f'[site]\ndata = "{tmp_path}/data"\n')
-    status, _, err = ask("run", str(config))
-    assert status == 2
-    assert "there is nothing to read" in err
+    config.write_text(
+        f'simulated = true\n[site]\nsite = "bare"\ndata = "{tmp_path}/data"\n'
+        f'[radio]\nname = "simulated"\nsocket = "{tmp_path}/radio"\n'
+        f"[broker]\nembedded = false\nport = {mosquitto.port}\n"
+    )
+    desk = Desk(mosquitto.port, topics="rehab/v1/bare/gateway-1")
+    with gateway(config):
+        wait_until(lambda: bool(desk.ward), START_S)
+        assert desk.ward["beds"] == []
+        made = answer_to(config, "ward", "add-beds", "1", "70", "--label", "Bay")
+        assert made == {"number": 2, "change": "add-beds", "running": True}
+        wait_until(lambda: len(desk.ward["beds"]) == 70, START_S)
+        assert desk.ward["beds"][69] == {"id": "bay-70", "label": "Bay 70"}
+        assert answer_to(config, "ward", "remove-bed", "bay-70")["running"] is True
+    desk.close()
+    assert len(read_state(tmp_path / "data" / FILE).beds) == 69

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
@@ -12,9 +13,11 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
+from config.pseudonym import check_digit
 from config.settings import Settings
 from gateway.texts.plurals import form_of
 from gateway.wire.topics import Topics
+from tests.gateway.dashboard.bedside import PASSWORD, bedside
 from tests.gateway.dashboard.served import served
 from tests.gateway.dashboard.simulated_gateway import SimulatedGateway, Strapped, notice
 from tests.gateway.dashboard.test_browser_dock import registry
@@ -39,6 +42,10 @@ DATA = re.compile(
     r"|UTC[^\s,;]*|[a-z0-9-]+/\d|\b[a-z]+_[a-z_]+\b"
 )
 """What is nobody's language: names, protocols, versions, kinds of sensor."""
+REFUSED_DATA = re.compile(
+    r"(?i)\b(?:10mwt|6mwt|clinician-1|no-such|NHS|pace|start|aid|ceiling|comfortable|fast|quick|speed=1|course_m)\b"
+)
+"""What stands in refusals: protocols, their fields and values, names."""
 VISIBLE = """() => {
   const found = [];
   const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
@@ -96,7 +103,8 @@ async def test_nothing_is_left_in_english_and_nothing_sticks_out(
     low = notice("battery-low/bay-1-chest", "The battery is low", slot="bay-1", said=said)
     with SimulatedGateway(settings.broker.port, [Strapped(1)], topics=topics) as simulated:
         simulated.notices = [low]
-        simulated.faults["bay-1-chest"] = {"battery": 12.0}
+        advice = "Is the device charged, switched on, in range, and not connected to a phone?"
+        simulated.faults["bay-1-chest"] = {"battery": 12.0, "state": "searching", "advice": advice}
         simulated.publish_ward(registry())
         for size in SIZES:
             context = await spoken_in(browser, address, CODE, size)
@@ -112,6 +120,53 @@ async def test_nothing_is_left_in_english_and_nothing_sticks_out(
                 assert await page.evaluate(STICKS_OUT) == [], f"{path} at {size}"
                 await page.close()
             await context.close()
+
+
+async def send(page: Page, actions: str, **fields: str) -> str:
+    """Press the first button of a part of a bed's card, fill in and send; return with what it was refused."""
+    await page.locator(f"{actions} button").first.click()
+    for name, value in fields.items():
+        await page.fill(f"#ask-{name}", value)
+    await page.locator("#ask-send").click()
+    await expect(page.locator("#ask-refused")).to_be_visible(timeout=30_000)
+    found = await page.locator("#ask-refused").inner_text()
+    await page.locator("#ask-close").click()
+    return found
+
+
+async def test_what_is_refused_is_said_in_the_language_of_the_page(
+    browser: Browser, tmp_path: Path, mosquitto_port: int
+) -> None:
+    number = f"943 476 591{check_digit('943476591')}"
+    with bedside(tmp_path, mosquitto_port, site="refusals") as gateway:
+        dashboard = gateway.settings.dashboard.model_copy(update={"texts_folder": write_pseudo(tmp_path / "texts")})
+        async with served(gateway.settings.model_copy(update={"dashboard": dashboard})) as address:
+            context = await spoken_in(browser, address, CODE, SIZES[0])
+            page = await context.new_page()
+            await page.goto(f"{address}bed/bay-1")
+            await page.fill("[name=name]", "clinician-1")
+            await page.fill("[name=password]", PASSWORD)
+            await page.click("button[type=submit]")
+            await expect(page.locator("#subject")).to_have_text("p-1")
+            said = [
+                await send(page, "#session-actions", protocol="10mwt pace=quick"),
+                await send(page, "#session-actions", protocol="10mwt speed=1"),
+                await send(page, "#session-actions", protocol="6mwt course_m=0"),
+                await send(page, "#session-actions", protocol="rest", notes=f"is {number}"),
+            ]
+            await asyncio.to_thread(gateway.end)
+            await expect(page.locator("#banner")).to_be_visible()
+            said.append(await send(page, "#session-actions", protocol="rest"))
+            await page.goto(f"{address}trend/p-999")
+            await expect(page.locator("#trouble")).to_be_visible()
+            said += await leftovers(page)
+            for path in ("report/no-such", "beds?gateway=no-such", "fleet"):
+                await page.goto(f"{address}{path}")
+                said.append(await page.locator("body").inner_text())
+            await context.close()
+    words = [REFUSED_DATA.sub("", DATA.sub("", one)) for one in said]
+    assert len(words) >= 8
+    assert [one for one in words if not one.strip() or ENGLISH.search(one)] == [], said
 
 
 async def test_trend_and_report_are_in_the_language_that_was_chosen(browser: Browser, pseudo: Settings) -> None:

@@ -13,7 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from gateway.cli.notice_answers import answer
-from gateway.ward.rules import RefusedError
+from gateway.ward.refusals import RefusedError
 from tests.gateway.dashboard import axe
 from tests.gateway.dashboard.bedside import PASSWORD, Bedside, bedside
 from tests.gateway.dashboard.conftest import free_port

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from argon2 import PasswordHasher
 
 from config.settings import Broker, Dashboard, Settings, Site
 from gateway.audit.access_log import NAME, read
+from gateway.dashboard import pages
 from gateway.dashboard.server import make_app
 from gateway.dashboard.users import User, Users, save
 from tests.gateway.dashboard.api_document import said
@@ -76,6 +79,9 @@ async def test_readers_get_report_and_trend_and_are_in_the_log(
     text = await page.text()
     assert page.status == 200
     assert "more than measurement error, for the better" in text
+    told = re.search(r'<script type="application/json" id="texts">(.+?)</script>', text)
+    assert told is not None
+    assert pages.keys_of("session") <= orjson.loads(told[1])["texts"].keys()  # who is signed in, and the way out
     report = await (await client.get(f"/api/report/{session}?subject={SUBJECT}")).json()
     said("GET", "/api/report/{session}").validate(report)
     assert report["session"]["subject"] == SUBJECT

@@ -136,7 +136,7 @@ async def test_a_day_in_a_bed_is_shown_and_in_the_audit_with_name_and_role(gatew
          "'p-2' is in bed 'bay-2' now, and not 'p-9'."),
         ("take-off", {"device": "strap-2", "subject": "p-9"}, "'p-2' is in bed 'bay-2' now, and not 'p-9'."),
         ("session-end", {"session": "bay-2-x"}, "There is no session 'bay-2-x'."),
-        ("discharge", {"subject": "p-2", "role": "admin"}, "Role: Extra inputs are not permitted."),
+        ("discharge", {"subject": "p-2", "role": "admin"}, "Role is nothing that is asked for here."),
     ],
 )  # fmt: skip
 async def test_what_the_gateway_refuses_is_its_sentence(
@@ -146,6 +146,19 @@ async def test_what_the_gateway_refuses_is_its_sentence(
         before = gateway.heard.ward["number"]
         assert await post(client, name, **fields) == (409, {"error": sentence})
         assert gateway.heard.ward["number"] == before
+
+
+async def test_an_address_may_ask_for_the_sentence_in_another_language(gateway: Bedside) -> None:
+    async with dashboard(gateway.settings) as client:
+        for query, words in (("", "There is no session 'x'."), ("?language=cy", "Nid oes sesiwn 'x'.")):
+            fields = {"session": "x"}
+            answer = await client.post(f"/api/ward/session-end{query}", json=fields, headers=origin(client))
+            assert (answer.status, await answer.json()) == (409, {"error": words})
+        answer = await client.post("/api/ward/add-bed?language=cy", json={"bed": "x"}, headers=origin(client))
+        assert (answer.status, await answer.text()) == (
+            403,
+            "Nid yw hyn i chi: rydych wedi mewngofnodi fel clinigydd.\n",
+        )
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from gateway.model.ward import Ward
 from gateway.outbox.outbox import Outbox
 from gateway.run.ward_commands import MOST_CHANGES, WITHIN_S, WardCommands
 from gateway.ward.kept_ward import KeptWard
-from gateway.ward.rules import RefusedError
+from gateway.ward.refusals import RefusedError
 from tests.gateway.ward.test_changes import NOW_US
 from tests.gateway.ward.test_kept_ward import configured
 

@@ -14,7 +14,7 @@ from gateway.model.status import NoticeStatus
 from gateway.status.kept_notices import NAME, KeptReview, erase
 from gateway.status.notice_desk import LONGEST_PAUSE_MIN, MINUTE_US, MOST_PAUSES, RESUME_S, NoticeDesk, is_quiet
 from gateway.status.notices import Finding, Notices, Rule
-from gateway.ward.rules import RefusedError
+from gateway.ward.refusals import RefusedError
 from tests.gateway.ward.test_changes import NHS_NUMBER
 
 BEDS = ("bay-1", "bay-2")

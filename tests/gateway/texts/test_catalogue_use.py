@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from drivers import errors
 from gateway.dashboard.pages import PAGES, STATIC, keys_of
 from gateway.status.notice_rules import RULES
 from gateway.texts.languages import english
@@ -17,10 +18,13 @@ GATEWAY = Path(__file__).parents[3] / "gateway"
 SCRIPTS = sorted(STATIC.glob("*.js"))
 KEY = re.compile(r'"([a-z_]+\.[a-z0-9_]+)"')
 ONE = re.compile(r"'([a-z_]+\.[a-z0-9_]+)'")
+REFUSED = re.compile(r'\brefused\(\s*"([a-z0-9_]+)"( if [a-z_.]+ else "([a-z0-9_]+)")?')
+NOT_SENT = re.compile(r'\bNotSentError\(\s*"([a-z0-9_]+)"')
 IN_PAGE = re.compile(r"\{\{([a-z0-9_.]+)\}\}")
 MADE = {"timed_tests": re.compile(r"(walk_\d+_m_\w+|walks_\w+|walk_\d+_minutes|stop_after_\d+_minutes)"),
         "notice_says": re.compile("."), "notice_advice": re.compile("."), "notice_kinds": re.compile("."),
-        "doubts": re.compile(".")}  # fmt: skip
+        "doubts": re.compile("."), "device_advice": re.compile("."),
+        "refusals": re.compile("field_|protocol_")}  # fmt: skip
 """Keys that are put together: which of a section."""
 SENTENCE = re.compile(r"[A-Z][a-z]+[ .!?,:…]|[A-Z][a-z]{2,}$|[a-z]{2,} [a-z]{2,}")
 """What words for people look like, and names in code do not."""
@@ -58,6 +62,8 @@ def said() -> set[str]:
         found |= set(IN_PAGE.findall(page.read_text("utf-8")))
     for path in GATEWAY.rglob("*.py"):
         written = path.read_text("utf-8")
+        found |= {f"refusals.{key}" for one in REFUSED.findall(written) for key in (one[0], one[2]) if key}
+        found |= {f"answers.{key}" for key in NOT_SENT.findall(written)}
         found |= {*KEY.findall(written), *ONE.findall(written)} & english().entries.keys()
     return found
 
@@ -74,6 +80,13 @@ def test_each_kind_of_notice_has_a_name_and_an_advice() -> None:
     for rule in RULES:
         assert f"notice_kinds.{rule.key}" in english().entries
         assert f"notice_advice.{rule.key}" in english().entries
+
+
+def test_each_advice_of_a_driver_is_a_text() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.DriverError)]
+    advised = {kind.advice for kind in kinds if kind.advice}
+    texts = {entry for key, entry in english().entries.items() if key.startswith("device_advice.")}
+    assert advised == texts
 
 
 @pytest.mark.parametrize("page", sorted(PAGES.glob("*.html")), ids=lambda path: path.stem)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from config.pseudonym import check_digit
 from gateway.model.ward import decode_ward, encode_ward
 from gateway.ward.changes import CHANGES, MOST_MARKS, GatewayStarts, read_change
-from gateway.ward.rules import RefusedError
+from gateway.ward.refusals import RefusedError
 from gateway.ward.state import WardState
 
 NOW_US = 1_790_000_000_000_000
@@ -83,6 +83,21 @@ def test_what_is_in_force_is_who_is_there_with_what_they_wear(ward: WardState) -
 )
 def test_no_text_names_a_patient_by_number(ward: WardState, name: str, fields: dict[str, object]) -> None:
     assert "has the form of an NHS number: nobody is named here" in refused(ward, name, **fields)
+
+
+def test_a_row_of_beds_is_added_whole_or_not_at_all() -> None:
+    bare = WardState()
+    row = changed([("add-beds", {"first": 1, "last": 70, "label": "Bay"})], bare)
+    assert [(bed.id, bed.label) for bed in row.beds] == [(f"bay-{n}", f"Bay {n}") for n in range(1, 71)]
+    assert [bed.id for bed in changed([("add-beds", {"prefix": "a", "first": 0, "last": 0})], bare).beds] == ["a0"]
+    assert refused(row, "add-beds", first=70, last=80) == "there is a bed 'bay-70' already"
+    assert refused(row, "add-beds", first=80, last=71).startswith("the last number is 71, and the first 80")
+    assert refused(bare, "add-beds", first=1, last=257) == "these would be 257 beds: at most 256 at once"
+    assert "prefix" in refused(bare, "add-beds", prefix="Bay ", first=1, last=2)
+    assert "first" in refused(bare, "add-beds", first=-1, last=2)
+    end = int(NHS_NUMBER[-4:])
+    assert "NHS number" in refused(bare, "add-beds", prefix=NHS_NUMBER[:-4], first=end - 1, last=end)
+    assert "NHS number" in refused(bare, "add-beds", first=1, last=2, label=f"Bay of {NHS_NUMBER}")
 
 
 def test_a_session_is_in_force_while_it_runs(ward: WardState) -> None:

@@ -13,8 +13,8 @@ from config.settings import Device, Settings, Site, Slot
 from drivers.registry import driver_names
 from gateway.machine.file_lock import HeldError
 from gateway.ward.kept_ward import KeptWard, ward_path
+from gateway.ward.refusals import RefusedError
 from gateway.ward.registry import RegistryError
-from gateway.ward.rules import RefusedError
 from tests.gateway.ward.test_changes import NOW_US
 
 LATER_US = NOW_US + 60_000_000

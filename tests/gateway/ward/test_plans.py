@@ -10,7 +10,7 @@ from gateway.history.history import History
 from gateway.history.reader import HistoryReader
 from gateway.results.plans import PlanInTime, plan_at, plans_of
 from gateway.ward.published import published
-from gateway.ward.rules import RefusedError
+from gateway.ward.refusals import RefusedError
 from tests.gateway.history.ward_gateway import Gateway, us
 
 WHO = "p-wrong"

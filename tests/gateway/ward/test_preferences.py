@@ -11,7 +11,7 @@ from gateway.ward.changes import read_change
 from gateway.ward.history_words import words
 from gateway.ward.preferences import MOVEMENT_KINDS
 from gateway.ward.published import published
-from gateway.ward.rules import RefusedError
+from gateway.ward.refusals import RefusedError
 from gateway.ward.state import WardState
 
 NOW_US = 1_790_000_000_000_000

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from gateway.ward.changes import read_change
+from gateway.ward.refusals import RefusedError
 from gateway.ward.registry import Registry, RegistryError, read_state
-from gateway.ward.rules import RefusedError
 from tests.gateway.ward.test_changes import NOW_US, WARD, Asked
 
 WRITER = """
