@@ -180,7 +180,7 @@ class Gateway:
             preparation.need(needs(beds))
             publisher.start()
             await work.devices.open()
-            await self._serve(stop, work)
+            await self._serve(stop, work, commands)
             ended = "asked"
         finally:
             self._manager.notify(STOPPING=1)
@@ -216,10 +216,11 @@ class Gateway:
             receipt_key=key,
         )
 
-    async def _serve(self, stop: asyncio.Event, work: Work) -> None:
+    async def _serve(self, stop: asyncio.Event, work: Work, commands: WardCommands) -> None:
         supervision = self.supervision
         supervision.start("pipeline", work.tick)
         supervision.start("status", work.report)
+        supervision.start("ward file", commands.look_after, essential=False)
         work.devices.follow()
         watchdog = Watchdog(work.progress.workers(), self._manager)
         supervision.start("watchdog", watchdog.run)

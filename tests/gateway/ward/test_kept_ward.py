@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ import pytest
 from config.settings import Device, Settings, Site, Slot
 from drivers.registry import driver_names
 from gateway.machine.file_lock import HeldError
+from gateway.outbox.outbox import Outbox
 from gateway.ward.kept_ward import KeptWard, ward_path
 from gateway.ward.registry import RegistryError
+from gateway.ward.remembered import FACT, remembered
 from gateway.ward.rules import RefusedError
 from tests.gateway.ward.test_changes import NOW_US
 
@@ -191,3 +194,91 @@ def test_a_device_that_nothing_can_read_is_refused(
     with pytest.raises(RefusedError, match=reason):
         ward.change("add-device", {"device": device}, at_us=LATER_US, by="anna", source="mqtt")
     assert ward.state == before
+
+
+def remember(ward: KeptWard, settings: Settings) -> None:
+    """Have an outbox remember the ward, as the gateway does with each change."""
+    with closing(Outbox(settings.site.data / "outbox.db")) as outbox:
+        outbox.facts.keep(FACT, remembered(ward.state))
+        outbox.flush()
+
+
+def spoil(path: Path) -> None:
+    path.write_bytes(b"nonsense" * 4096)
+
+
+GONE: dict[str, Callable[[Path, bytes], object]] = {
+    "removed": lambda path, _: path.unlink(),
+    "rolled back": lambda path, older: path.write_bytes(older),
+    "damaged": lambda path, _: spoil(path),
+}
+
+
+@pytest.mark.parametrize("how", GONE)
+def test_without_its_file_the_ward_is_as_it_was_last_known_and_not_as_it_once_was(
+    opened: Opened, tmp_path: Path, how: str
+) -> None:
+    settings = configured(tmp_path, "p-1")
+    ward = opened(settings)
+    ward.starts(NOW_US)
+    older = ward.path.read_bytes()
+    for name, fields in (
+        ("discharge", {"subject": "p-1"}), ("admit", {"subject": "p-2", "bed": "bay-1"}),
+        ("assign", {"device": "dot-1", "bed": "bay-1", "placement": "left_foot"}),
+        ("session-start", {"subject": "p-2", "protocol": "rest"}),
+    ):  # fmt: skip
+        ward.change(name, fields, at_us=NOW_US, by="anna", source="test")
+    remember(ward, settings)
+    number = ward.state.number
+    ward.close()
+    GONE[how](ward.path, older)
+    again = opened(settings, LATER_US)
+    assert subjects(again) == ["p-2"]
+    assert again.was_recalled
+    assert [session.state for session in again.state.sessions] == ["running"]
+    assert again.state.number > number
+    again.mark_audited(again.state.number)
+    assert not again.was_recalled
+    assert (subjects(opened(settings)), opened(settings).was_recalled) == (["p-2"], False)
+
+
+def test_a_newer_file_than_the_outbox_remembers_is_the_ward(opened: Opened, tmp_path: Path) -> None:
+    settings = configured(tmp_path, "p-1")
+    ward = opened(settings)
+    remember(ward, settings)
+    ward.change("discharge", {"subject": "p-1"}, at_us=NOW_US, by="anna", source="test")
+    again = opened(settings)
+    assert (subjects(again), again.was_recalled) == ([], False)
+
+
+def test_what_is_remembered_names_nobody_who_has_left(opened: Opened, tmp_path: Path) -> None:
+    ward = opened(configured(tmp_path, "p-1", "p-2"))
+    ward.starts(NOW_US)
+    ward.change("session-start", {"subject": "p-1", "protocol": "rest"}, at_us=NOW_US, by="anna", source="test")
+    ward.change("discharge", {"subject": "p-1"}, at_us=NOW_US, by="anna", source="test")
+    assert "p-1" not in remembered(ward.state)
+    assert "p-2" in remembered(ward.state)
+
+
+@pytest.mark.parametrize("how", GONE)
+def test_a_file_that_goes_under_the_process_is_written_anew(opened: Opened, tmp_path: Path, how: str) -> None:
+    settings = configured(tmp_path, "p-1", "p-2")
+    ward = opened(settings)
+    older = ward.path.read_bytes()
+    ward.change("discharge", {"subject": "p-1"}, at_us=NOW_US, by="anna", source="test")
+    assert ward.look_after() == ""
+    GONE[how](ward.path, older)
+    assert "was written anew" in ward.look_after()
+    assert ward.look_after() == ""
+    ward.change("discharge", {"subject": "p-2"}, at_us=NOW_US, by="anna", source="test")
+    assert stat.S_IMODE(ward.path.stat().st_mode) & 0o027 == 0
+    assert subjects(opened(settings)) == []
+
+
+def test_a_lock_file_that_was_removed_is_made_again(opened: Opened, tmp_path: Path) -> None:
+    settings = configured(tmp_path, "p-1")
+    ward = opened(settings)
+    (tmp_path / "ward.db.lock").unlink()
+    assert ward.look_after() == ""
+    with pytest.raises(HeldError):
+        KeptWard(settings, at_us=NOW_US)
