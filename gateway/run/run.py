@@ -16,6 +16,7 @@ from importlib.metadata import version
 from typing import TypeVar
 
 from config.settings import Settings
+from gateway.analysis.known_drivers import KnownDrivers
 from gateway.analysis.needs import unready_frame
 from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.warm_up import is_kept, needs, warm_up, where
@@ -291,7 +292,8 @@ def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[T], None], argumen
 def open_ward(settings: Settings, at_us: int | None = None) -> KeptWard:
     """Open the registry of a configuration; raises StartError where it cannot be used, and HeldError."""
     try:
-        return KeptWard(settings, at_us=time.time_ns() // 1000 if at_us is None else at_us)
+        now_us = time.time_ns() // 1000 if at_us is None else at_us
+        return KeptWard(settings, at_us=now_us, drivers=KnownDrivers())
     except RegistryError as error:
         raise StartError(str(error)) from error
 

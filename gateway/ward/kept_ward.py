@@ -13,17 +13,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from config.checks import Drivers, check_device, check_worn
 from config.settings import Settings
 from gateway.machine.damage import suspicious
 from gateway.machine.file_lock import FileLock, HeldError
 from gateway.machine.private_files import FOLDER_MODE, IN_MEMORY
 from gateway.machine.set_aside import set_aside
 from gateway.outbox.facts import read_fact
-from gateway.ward.changes import AddDevice, GatewayStarts, ImportSlots, read_change
+from gateway.ward.changes import AddDevice, Assign, Change, GatewayStarts, ImportSlots, read_change
 from gateway.ward.digest import slots_digest
 from gateway.ward.registry import Entry, Registry, RegistryError, Untold, read_state
 from gateway.ward.remembered import FACT, RECALLED, Recall, read_remembered
-from gateway.ward.rules import RefusedError, refuse_unreadable
+from gateway.ward.rules import RefusedError, refuse_unfit, refuse_unreadable
 from gateway.ward.state import WardState
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,7 @@ class KeptWard:
     Args:
         settings: The configuration, with its slots.
         at_us: Now, UTC microseconds.
+        drivers: What is known of each driver; None leaves unchecked what a device may be and where it may be worn.
 
     Attributes:
         durable: Whether changes reach the disk.
@@ -63,7 +65,8 @@ class KeptWard:
         RegistryError: The file cannot be read, or not be used.
     """
 
-    def __init__(self, settings: Settings, *, at_us: int) -> None:
+    def __init__(self, settings: Settings, *, at_us: int, drivers: Drivers | None = None) -> None:
+        self._drivers = drivers
         self.path = ward_path(settings)
         self.durable = True
         self._lock: FileLock | None = None
@@ -97,14 +100,26 @@ class KeptWard:
     def change(self, name: str, fields: dict[str, object], *, at_us: int, by: str, source: str) -> WardState:
         """Make a change that somebody asks for, durably; return the ward after it. Raises RefusedError."""
         change = read_change(name, fields)
-        if isinstance(change, AddDevice):
-            refuse_unreadable(change.device)
+        self._refuse_unfit(change, at_us)
         if not self.durable:
             raise RefusedError(NO_ROOM)
         try:
             return self._open_registry.apply(change, at_us=at_us, by=by, source=source)
         except sqlite3.Error as error:
             raise RefusedError(f"{self.path} cannot be written ({error}): nothing was changed") from error
+
+    def _refuse_unfit(self, change: Change, at_us: int) -> None:
+        """Raise RefusedError for a device, or a way of wearing one, that a configuration would be refused for."""
+        if isinstance(change, AddDevice):
+            refuse_unreadable(change.device)
+            if self._drivers is not None:
+                others = [one.device for one in self.state.devices if one.device.id != change.device.id]
+                refuse_unfit(check_device(change.device, others, self._drivers))
+        elif isinstance(change, Assign) and self._drivers is not None:
+            worn = change.apply(self.state, at_us).devices_in(change.bed)
+            put_on = [one for one in worn if one.id == change.device]
+            beside = [one for one in worn if one.id != change.device]
+            refuse_unfit(sentence for one in put_on for sentence in check_worn(one, beside, self._drivers))
 
     def import_configuration(self, settings: Settings, *, at_us: int, by: str, source: str) -> WardState:
         """Make the ward what the slots of a configuration describe, whatever it was."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from config.pseudonym import nhs_numbers
 from config.settings import Device, Section
+from config.wording import dotted, sentence
 from drivers.registry import make_driver
 from gateway.ward.state import Bed, Equipment, Session, Subject, WardState
 
@@ -29,8 +30,9 @@ def valid(kind: type[Model], fields: Mapping[str, Any]) -> Model:
         return kind.model_validate(dict(fields))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise RefusedError(f"{where}: {first['msg']}") from None
+        if first["type"] == "missing":
+            raise RefusedError(f"{dotted(first['loc'])} is missing") from None
+        raise RefusedError(sentence(first, kind)) from None
 
 
 def refuse_number(subject: str) -> None:
@@ -51,6 +53,12 @@ def refuse_unreadable(device: Device) -> None:
         make_driver(device.driver, device.options)
     except (TypeError, ValueError) as problem:
         raise RefusedError(str(problem)) from None
+
+
+def refuse_unfit(findings: Iterable[str]) -> None:
+    """Raise RefusedError with the first thing that is wrong with a device."""
+    for finding in findings:
+        raise RefusedError(finding)
 
 
 def find_bed(ward: WardState, bed: str) -> Bed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import pytest
@@ -210,4 +211,20 @@ def test_nobody_and_nothing_is_ever_in_two_places(wishes: list[Asked]) -> None:
 @given(fields=st.dictionaries(st.text(max_size=8), st.one_of(st.text(max_size=8), st.integers(), st.none())))
 def test_nonsense_is_refused(name: str, fields: dict[str, object]) -> None:
     with pytest.raises(RefusedError):
+        read_change(name, fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "words"),
+    [
+        ("admit", {"subject": "P-10", "bed": "bay-1"}, "subject = 'P-10' must be lower-case letters"),
+        ("admit", {"subject": "p-1", "bed": "bay-1", "height_m": "1,7"}, "height_m = '1,7' must be a number"),
+        ("admit", {"bed": "bay-1"}, "subject is missing"),
+        ("admit", {"subject": "p-1", "bed": "bay-1", "hight_m": 1.7}, "did you mean 'height_m'?"),
+        ("assign", {"device": "dot-1", "bed": "bay-1", "placement": "left-foot"}, "did you mean 'left_foot'?"),
+        ("session-mark", {"session": "p-1", "text": "x" * 1000}, "must be at most 200 characters long"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_refused_in_our_own_words(name: str, fields: dict[str, object], words: str) -> None:
+    with pytest.raises(RefusedError, match=re.escape(words)):
         read_change(name, fields)
