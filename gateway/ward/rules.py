@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -16,6 +17,9 @@ from gateway.ward.state import Bed, Equipment, Session, Subject, WardState
 
 TRUE_FROM_US = 1_577_836_800_000_000
 """2020, UTC: a machine whose clock says less begins in 1970 each time, and would give two sessions one id."""
+
+TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks that write what follows from the other side: 12 would be read as 21."""
 
 Model = TypeVar("Model", bound=Section)
 
@@ -45,6 +49,12 @@ def refuse_number_in(name: str, text: str) -> None:
     """Raise RefusedError for a text that has the number of a patient in it: it would be published, and kept."""
     if nhs_numbers(text):
         raise RefusedError(f"{name} has the form of an NHS number: nobody is named here")
+
+
+def refuse_unseen_in(name: str, text: str) -> None:
+    """Raise RefusedError for a text with what nobody sees, or what turns the letters beside it about; lines may end."""
+    if any((unicodedata.category(one) == "Cc" and one not in "\n\t") or one in TURNS for one in text):
+        raise RefusedError(f"{name} holds a character that cannot be seen: write it anew")
 
 
 def refuse_unreadable(device: Device) -> None:

@@ -228,3 +228,12 @@ def test_nonsense_is_refused(name: str, fields: dict[str, object]) -> None:
 def test_what_cannot_be_read_is_refused_in_our_own_words(name: str, fields: dict[str, object], words: str) -> None:
     with pytest.raises(RefusedError, match=re.escape(words)):
         read_change(name, fields)
+
+
+@pytest.mark.parametrize("text", ["\u202e12 s", "a\0b", "a\x1b[31mred", "\u2066x"])
+def test_a_text_that_nobody_sees_or_that_turns_others_about_is_refused(text: str) -> None:
+    with pytest.raises(RefusedError, match="text holds a character that cannot be seen"):
+        read_change("session-mark", {"session": "p-1", "text": text})
+    with pytest.raises(RefusedError, match="label holds a character that cannot be seen"):
+        read_change("add-bed", {"bed": "bay-9", "label": text})
+    assert read_change("session-mark", {"session": "p-1", "text": "Müller\u2019s 5 °C\n\u05d3\u05d5"})
