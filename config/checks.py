@@ -98,7 +98,7 @@ def _unique(settings: Settings) -> Iterator[Finding]:
 def check_device(device: Device, others: Iterable[Device], drivers: Drivers) -> Iterator[str]:
     """Yield what is wrong with a device that comes to others: what a file with all of them would be refused for."""
     beside = [*others, device]
-    slots = [Slot.model_construct(id=f"{n}", device=[one]) for n, one in enumerate(beside)]
+    slots = [Slot.model_construct(id=f"{n}", subject="", device=[one]) for n, one in enumerate(beside)]
     settings = Settings.model_construct(slot=slots)
     path: Path = ("slot", len(beside) - 1, "device", 0)
     if device.port is not None and not device.port.is_absolute() and not is_usb_name(device.port):
@@ -117,7 +117,7 @@ def check_worn(device: Device, beside: Iterable[Device], drivers: Drivers) -> It
     """Yield why a device cannot be worn where it says, beside what somebody wears already."""
     worn = [*beside, device]
     path: Path = ("slot", 0, "device", len(worn) - 1)
-    settings = Settings.model_construct(slot=[Slot.model_construct(id="0", device=worn)])
+    settings = Settings.model_construct(slot=[Slot.model_construct(id="0", subject="", device=worn)])
     for found, sentence in (*check_placements(settings, drivers), *_axes(path, device)):
         if found[: len(path)] == path:
             yield _alone(sentence)
