@@ -29,8 +29,8 @@ SOURCE = "mqtt"
 LOOK_S = 1.0
 """Between two looks at the file: a command of the ward that finds it gone believes that no gateway runs."""
 RESTORED = (
-    "The file of the ward was removed, damaged, or an older one put back: who is in which bed is as it was last"
-    " known; see that it is right"
+    "The file of the ward was removed, damaged, or an older one put back, as by a restore: who is in which bed is as"
+    " it was last known; see that it is right"
 )
 """What stands in the notice; the audit has the change as such."""
 
