@@ -6,7 +6,7 @@ Every check is a generator of ``(path, sentence)`` over settings that are valid 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from ipaddress import ip_network
 from urllib.parse import urlsplit
 
@@ -14,13 +14,13 @@ from config.addresses import addresses, loopback
 from config.checks_openid import check_openid
 from config.checks_placements import Drivers, KnownDriver, check_placements
 from config.checks_ward import check_addresses, check_text, check_ward
-from config.hardware import NOBODY, plain_name, same_tty
+from config.hardware import NOBODY, is_usb_name, plain_name, same_tty
 from config.lines import Path
 from config.pseudonym import nhs_numbers
-from config.settings import Dashboard, Device, Settings
+from config.settings import Dashboard, Device, Settings, Slot
 from config.wording import suggestion
 
-__all__ = ["Drivers", "KnownDriver", "check", "devices", "ports"]
+__all__ = ["Drivers", "KnownDriver", "check", "check_device", "check_worn", "devices", "ports"]
 
 Finding = tuple[Path, str]
 
@@ -93,6 +93,39 @@ def _unique(settings: Settings) -> Iterator[Finding]:
                 (*path, "placement"),
                 f"slot.device.placement = '{device.placement}' already has a {device.driver} in this slot",
             )
+
+
+def check_device(device: Device, others: Iterable[Device], drivers: Drivers) -> Iterator[str]:
+    """Yield what is wrong with a device that comes to others: what a file with all of them would be refused for."""
+    beside = [*others, device]
+    slots = [Slot.model_construct(id=f"{n}", subject="", device=[one]) for n, one in enumerate(beside)]
+    settings = Settings.model_construct(slot=slots)
+    path: Path = ("slot", len(beside) - 1, "device", 0)
+    if device.port is not None and not device.port.is_absolute() and not is_usb_name(device.port):
+        yield f"port = '{device.port}' must be a whole path, such as /dev/rfcomm0"
+    for found, sentence in (
+        *_unique(settings),
+        *ports(settings),
+        *_axes(path, device),
+        *_driver(path, device, drivers),
+    ):
+        if found[: len(path)] == path:
+            yield _alone(sentence)
+
+
+def check_worn(device: Device, beside: Iterable[Device], drivers: Drivers) -> Iterator[str]:
+    """Yield why a device cannot be worn where it says, beside what somebody wears already."""
+    worn = [*beside, device]
+    path: Path = ("slot", 0, "device", len(worn) - 1)
+    settings = Settings.model_construct(slot=[Slot.model_construct(id="0", subject="", device=worn)])
+    for found, sentence in (*check_placements(settings, drivers), *_axes(path, device)):
+        if found[: len(path)] == path:
+            yield _alone(sentence)
+
+
+def _alone(sentence: str) -> str:
+    """Return a sentence as it is said to whoever speaks of one device, and of no file."""
+    return sentence.replace("slot.device.", "").replace("in this slot", "in this bed")
 
 
 def _identity(path: Path, device: Device, again: Callable[[str, object], bool]) -> Iterator[Finding]:

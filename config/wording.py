@@ -102,6 +102,10 @@ def _rule(kind: str, context: Mapping[str, Any], message: str) -> str:
         return _AXES_RULE if "xyz" in context["pattern"] else _IDENTIFIER_RULE
     if kind == "value_error":  # a rule of our own, which says it in our words
         return message.removeprefix("Value error, ")
+    if kind == "string_too_long":
+        return f"must be at most {context['max_length']} characters long"
+    if kind == "string_too_short":
+        return "must not be empty" if context["min_length"] == 1 else f"must be {context['min_length']} characters long"
     if kind in _LIMITS:
         name, words = _LIMITS[kind]
         return f"{words} {context[name]:g}"

@@ -131,6 +131,7 @@ class EmbeddedBroker:
         self._port = port
         self._process: Process | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._door = Door()
         self._tried = asyncio.Event()
 
     @property
@@ -176,15 +177,33 @@ class EmbeddedBroker:
                 await self._launch()
                 self._set_problem("")
                 assert self._process is not None
-                status = await self._process.wait()
+                how = await self._ended()
                 self.restarts += 1
-                self._set_problem(
-                    f"the embedded broker ended with status {status}{self._last_words()}; it is started again"
-                )
+                self._set_problem(f"the embedded broker {how}; it is started again")
             except (BrokerError, OSError) as error:
                 self._set_problem(str(error))
             attempt = 0 if time.monotonic() - began > STABLE_S else attempt + 1
             await asyncio.sleep(backoff_s(max(0, attempt - 1), rng))
+
+    async def _ended(self) -> str:
+        """Return how it ended; one whose folder or socket was removed is ended, for nobody new would find it."""
+        assert self._process is not None
+        ending = asyncio.ensure_future(self._process.wait())
+        try:
+            while not (await asyncio.wait({ending}, timeout=LOOK_S))[0]:
+                if not self._is_in_place():
+                    await self._end()
+                    return f"could not be found any more: {self.folder}, or what is in it, was removed or replaced"
+            return f"ended with status {ending.result()}{self._last_words()}"
+        finally:
+            ending.cancel()
+
+    def _is_in_place(self) -> bool:
+        try:
+            door = read_door(self.folder)
+        except DoorError:
+            return False
+        return door == self._door and (not door.socket or (self.folder / door.socket).exists())
 
     def _set_problem(self, problem: str) -> None:
         """Note how it goes, for this process, for the log, and for everybody who looks at the door."""
@@ -226,6 +245,7 @@ class EmbeddedBroker:
             await self._end()
             raise BrokerError(f"{self.kind} was started and does not answer within {READY_S:g} s") from None
         write_door(self.folder, door)
+        self._door = door
 
     def _mosquitto(self) -> tuple[list[str], Door]:
         program = find_mosquitto()

@@ -43,6 +43,6 @@ def load_settings(path: Path, *, strict: bool = False) -> Settings:
 
 def known_drivers() -> Mapping[str, KnownDriver]:
     """Return what a configuration may say of each driver; those that it does not name are not imported."""
-    from gateway.cli.known_drivers import KnownDrivers
+    from gateway.analysis.known_drivers import KnownDrivers
 
     return KnownDrivers()

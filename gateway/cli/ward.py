@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from config.hardware import is_usb_name
 from gateway.cli.options import ConfigFile, examples, load_settings
 
 By = Annotated[str, typer.Option("--by", metavar="NAME", help="Who asks, for the audit; by default the login name.")]
@@ -211,8 +212,8 @@ def add_device(
 ) -> None:
     """Add a device that the ward has; 'assign' puts it on somebody."""
     fields = {
-        "id": device, "driver": driver, "placement": placement, "address": address, "name": name, "port": port,
-        "serial": serial,
+        "id": device, "driver": driver, "placement": placement, "address": address, "name": name,
+        "port": str(Path(port).absolute()) if port and not is_usb_name(Path(port)) else port, "serial": serial,
     }  # fmt: skip
     found = {key: value for key, value in fields.items() if value}
     _change(config, "add-device", {"device": found}, by=by, as_json=as_json)

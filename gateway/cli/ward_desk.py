@@ -18,6 +18,7 @@ from config.settings import Settings
 from gateway.broker.answers import answer_topic, name_at
 from gateway.broker.certificates import broker_for
 from gateway.broker.link import Incoming, Limits, Link
+from gateway.cli.options import known_drivers
 from gateway.cli.terminal import Terminal
 from gateway.machine.file_lock import HeldError
 from gateway.ward.changes import session_of
@@ -88,7 +89,7 @@ def free_registry(settings: Settings) -> KeptWard | None:
     if not settings.site.data.exists() and not settings.broker.embedded:
         return None
     try:
-        return KeptWard(settings, at_us=_now_us())
+        return KeptWard(settings, at_us=_now_us(), drivers=known_drivers())
     except HeldError:
         return None
 

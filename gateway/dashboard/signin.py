@@ -225,6 +225,10 @@ async def sign_in(request: web.Request) -> web.StreamResponse:
         looks.repeat("refused", user=known, address=tried.address, why="busy")
         reason = text("signing.too_many_are_signing_in", seconds=f"{BUSY_WAIT_S:g}")
         return show_form(request, tried.onward, reason, status=503, wait_s=BUSY_WAIT_S)
+    if user is None and gate.users.unreadable:
+        gate.limiter.withdrawn(*tried.limits)
+        looks.repeat("refused", user=known, address=tried.address, why="no users file")
+        return show_form(request, tried.onward, text("signing.nobody_can"), status=503)
     if user is None:
         log.info("sign-in refused from %s", tried.address)
         looks.repeat("refused", user=known, address=tried.address, why="wrong")

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 import threading
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -87,7 +88,12 @@ def make(name: str, role: Role, password: str) -> User:
         raise UsageError("A user's name is lower-case letters, digits, dots and hyphens, at most 32 of them.")
     if reason := reason_against(password, name):
         raise UsageError(reason)
-    return User(name, role, HASHER.hash(password))
+    return User(name, role, HASHER.hash(composed(password)))
+
+
+def composed(password: str) -> str:
+    """Return a password in the one spelling of its letters (RFC 8265): a keyboard may send ä as one sign, or as two."""
+    return unicodedata.normalize("NFC", password)
 
 
 class Users:
@@ -124,11 +130,14 @@ class Users:
     def verify(self, name: str, password: str) -> User | None:
         """Return the user whose password this is; takes a quarter of a second and 64 MiB, so not on the event loop."""
         user = self.get(name)
-        try:
-            HASHER.verify(user.hash if user else self._stranger, password)
-        except (VerificationError, InvalidHashError):
-            return None
-        return user
+        known = user.hash if user else self._stranger
+        # As it is typed, too: one that an earlier version took has the spelling in which it was given.
+        return user if any(_is_of(known, word) for word in dict.fromkeys((composed(password), password))) else None
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether nobody can sign in, since the file cannot be read."""
+        return not self.all() and bool(self._problem)
 
     @property
     def problem(self) -> str:
@@ -151,3 +160,10 @@ class Users:
                 f"{self._path} was put back to an older state: {', '.join(back)} may sign in as before the change"
             )
             log.warning("%s", self._problem)
+
+
+def _is_of(known: str, password: str) -> bool:
+    try:
+        return HASHER.verify(known, password)
+    except (VerificationError, InvalidHashError):
+        return False

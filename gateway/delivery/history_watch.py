@@ -56,7 +56,8 @@ class HistoryWatch:
         if known or self._note_once(
             key, "outbox-missing",
             f"The outbox in this folder is not the one that was there before: of outbox {receipt.epoch} the history has"
-            f" numbers up to {receipt.stored}; what came after them is lost",
+            f" numbers up to {receipt.stored}; what came after them is lost;"
+            f" see that who is in which bed is right",
             epoch=receipt.epoch, stored=receipt.stored,
         ):  # fmt: skip
             self._outbox.facts.keep(key, str(receipt.stored))

@@ -129,7 +129,7 @@ class Parked:
         found = sum_of(message)
         path = self._folder / f"{found}.message"
         if found not in self.sums:
-            self._folder.mkdir(mode=0o750, exist_ok=True)
+            self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             path.write_bytes(orjson.dumps({"topic": message.topic}) + b"\n" + message.payload)
             path.chmod(0o640)
             self.sums.add(found)

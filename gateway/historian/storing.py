@@ -183,8 +183,8 @@ class Storing:
         while True:
             try:
                 self.stored += self._history.store(self._decoded(messages, touched, count=attempt == 0))
-            except (sqlite3.Error, UnicodeDecodeError) as error:
-                # A full disk, say. Nothing is acknowledged, the broker and the outboxes keep it.
+            except (sqlite3.Error, UnicodeDecodeError, OSError) as error:
+                # A full disk, say, or no folder. Nothing is acknowledged, the broker and the outboxes keep it.
                 self._parked.done()
                 if self._stop.is_set():
                     return False

@@ -20,7 +20,7 @@ from gateway.history.migration import INTERRUPT_STEPS, bring_up_to_date, refuse_
 from gateway.history.row_sums import prepare
 from gateway.history.schema import as_text
 from gateway.machine.damage import look
-from gateway.machine.private_files import make_private
+from gateway.machine.private_files import FOLDER_MODE, make_private
 from gateway.outbox.file import FileError, set_aside
 
 log = logging.getLogger(__name__)
@@ -170,6 +170,8 @@ class Database:
             self.file.release()
 
     def _open(self) -> None:
+        self._is_open = False
+        self.path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)  # a folder may go with all that is in it
         make_private(self.path)
         self._db = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
         # One text that rotted on the disk must not hold up all that come after it.
@@ -182,6 +184,7 @@ class Database:
             self.forget()
             _ = self.books.erased  # read now: a history without them is none
             self.file = HistoryFile(self._db, self.path)
+            self._is_open = True
         except BaseException:
             self._db.close()
             raise
@@ -200,6 +203,10 @@ class Database:
         What was removed stays gone: it may have been removed on purpose. Nothing of it is receipted from here on; what
         the outboxes have let go becomes a gap that says so.
         """
+        if not self._is_open:  # it could not be opened when its place was taken: no right, no room
+            self._open()
+            self.file.rename(self._db)
+            return False
         change = self.file.change()
         if not change:
             return True

@@ -11,8 +11,9 @@ import hashlib
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,11 +26,15 @@ from gateway.installation.backup_contents import SET_BEFORE
 from gateway.installation.sealed_file import SealedError, read_header
 from gateway.machine.durable import flush_folder
 from gateway.machine.file_lock import FileLock
+from gateway.machine.newer_file import NewerFileError
 from gateway.machine.staging import RESTORING, remove_left_over, staged
 from gateway.outbox.file import OutboxFile
 from gateway.outbox.move import move_on
+from gateway.ward.registry import Registry, RegistryError
+from gateway.ward.remembered import Recall
 
 OUTBOX = "data/outbox.db"
+WARD = "data/ward.db"
 WRITTEN = ("outbox.db", "history.db", "ward.db")
 """Databases that a process holds while it runs."""
 SIDES = ("-wal", "-shm", "-journal")
@@ -119,6 +124,7 @@ def restore(path: Path, *, passphrase: str, under: Path = Path("/"), replace: bo
         try:
             pieces = [Piece(_unpacked(staging, entry), _below(under, entry.path), entry) for entry in entries]
             unsent = _begin_new_life(pieces, staging)
+            _doubt_ward(pieces)
             _hold(pieces, held)
             _refuse_what_is_there(pieces, replace=replace)
             say(f"putting {len(entries)} files in place")
@@ -219,6 +225,13 @@ def _begin_new_life(pieces: list[Piece], staging: Path) -> int:
         Piece(made, old.target.with_name(made.name), old.entry) for made in sorted(folder.iterdir(), reverse=True)
     ]
     return waiting
+
+
+def _doubt_ward(pieces: Sequence[Piece]) -> None:
+    """Have the next start of the gateway say that who is in which bed is as it was, and may be so no more."""
+    for piece in (piece for piece in pieces if piece.entry.name == WARD):
+        with suppress(RegistryError, NewerFileError), closing(Registry(piece.copy)) as ward:  # its start will tell
+            ward.apply(Recall(ward=ward.state), at_us=time.time_ns() // 1000, by="", source="restore")
 
 
 def _hold(pieces: Sequence[Piece], held: ExitStack) -> None:

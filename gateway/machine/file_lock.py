@@ -170,5 +170,5 @@ def command_line() -> str:
     """
     name = Path(sys.argv[0]).name if sys.argv else ""
     name = "rehab-gateway" if name in {"", "-c", "-m", "__main__.py"} else name
-    files = [word for word in sys.argv[2:] if Path(word).is_file()]
+    files = [word for word in sys.argv[2:] if os.path.isfile(word)]  # noqa: PTH113 - False, too, for what is no path
     return " ".join([name, *sys.argv[1:2], *files])[:MOST_CHARACTERS]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
 from gateway.outbox.keeper import FileKeeper
 from gateway.outbox.limits import Limits
 from gateway.outbox.pending import Pending
@@ -40,3 +44,13 @@ class Facts:
         with self._pending.condition:
             self._requests.facts[key] = value
             self._pending.schedule(self._limits.commit_s)
+
+
+def read_fact(path: Path, key: str) -> str:
+    """Return what an outbox, which another process may be writing, keeps under a name; empty if it cannot be read."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            found = db.execute("SELECT value FROM facts WHERE key = ?", (key,)).fetchone()
+    except sqlite3.Error:
+        return ""
+    return str(found[0]) if found else ""

@@ -241,7 +241,8 @@ class FileKeeper:
             self._requests.contradicted = None
         text = (
             f"The outbox was an older image of itself: the history has numbers up to {stored} of it, and it had given"
-            f" none beyond {given}. {fields['moved']} rows got new numbers; {given + 1} to {stored} are in doubt"
+            f" none beyond {given}. {fields['moved']} rows got new numbers; {given + 1} to {stored} are in doubt,"
+            " and so is who is in which bed: see that it is right"
         )
         log.error("%s", text)
         self._incidents.add_audited(RESTORED, text, fields)

@@ -16,6 +16,7 @@ from importlib.metadata import version
 from typing import TypeVar
 
 from config.settings import Settings
+from gateway.analysis.known_drivers import KnownDrivers
 from gateway.analysis.needs import unready_frame
 from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.warm_up import is_kept, needs, warm_up, where
@@ -183,7 +184,7 @@ class Gateway:
             preparation.need(needs(beds))
             publisher.start()
             await work.devices.open()
-            await self._serve(stop, work)
+            await self._serve(stop, work, commands)
             ended = "asked"
         finally:
             self._manager.notify(STOPPING=1)
@@ -219,10 +220,11 @@ class Gateway:
             receipt_key=key,
         )
 
-    async def _serve(self, stop: asyncio.Event, work: Work) -> None:
+    async def _serve(self, stop: asyncio.Event, work: Work, commands: WardCommands) -> None:
         supervision = self.supervision
         supervision.start("pipeline", work.tick)
         supervision.start("status", work.report)
+        supervision.start("ward file", commands.look_after, essential=False)
         work.devices.follow()
         watchdog = Watchdog(work.progress.workers(), self._manager)
         supervision.start("watchdog", watchdog.run)
@@ -293,7 +295,8 @@ def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[T], None], argumen
 def open_ward(settings: Settings, at_us: int | None = None) -> KeptWard:
     """Open the registry of a configuration; raises StartError where it cannot be used, and HeldError."""
     try:
-        return KeptWard(settings, at_us=time.time_ns() // 1000 if at_us is None else at_us)
+        now_us = time.time_ns() // 1000 if at_us is None else at_us
+        return KeptWard(settings, at_us=now_us, drivers=KnownDrivers())
     except RegistryError as error:
         raise StartError(str(error)) from error
 

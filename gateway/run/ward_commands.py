@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections import deque
@@ -26,6 +27,13 @@ MOST_CHANGES, WITHIN_S = 1000, 600.0
 """A busy ward changes a few times an hour; each change is in the audit, which nobody should be able to fill."""
 LONGEST_NAME = 100  # characters of who asked
 SOURCE = "mqtt"
+LOOK_S = 1.0
+"""Between two looks at the file: a command of the ward that finds it gone believes that no gateway runs."""
+RESTORED = (
+    "The file of the ward was removed, damaged, or an older one put back, as by a restore: who is in which bed is as"
+    " it was last known; see that it is right"
+)
+"""What stands in the notice; the audit has the change as such."""
 
 
 class WardCommands:
@@ -64,6 +72,7 @@ class WardCommands:
         self._settings = settings
         self._ward = ward
         self._audit = audit
+        self._outbox = outbox
         self._words = WardWords(ward, outbox, simulated=settings.simulated)
         self._now_us = now_us
         self._prepare = prepare
@@ -77,6 +86,8 @@ class WardCommands:
 
     def publish_ward(self) -> None:
         """Publish the registry as it is, and tell the audit of what it does not know: changes made meanwhile."""
+        if self._ward.was_recalled:
+            self._outbox.incidents.add_audited("ward-restored", RESTORED, {"file": self._ward.path.name})
         for entry in self._ward.untold():
             self._audit.ward_changed(entry.number, entry.name, entry.fields, by=entry.by, source=entry.source)
         self._ward.mark_audited(self._ward.state.number)
@@ -104,6 +115,12 @@ class WardCommands:
         self._audit.command(message, answer)
         if answer.get("ok") is True and "change" in answer:
             self._ward.mark_audited(int(answer["number"]))
+
+    async def look_after(self) -> None:
+        """See each second that the file of the ward is there, and is what it was left as."""
+        while True:
+            await asyncio.to_thread(self._words.look_after)
+            await asyncio.sleep(LOOK_S)
 
     def close(self) -> None:
         """Hand over what the history has still to know."""

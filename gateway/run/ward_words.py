@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from threading import Lock
 
@@ -11,10 +12,15 @@ from gateway.outbox.outbox import Outbox
 from gateway.ward.history_words import ENTERED
 from gateway.ward.kept_ward import KeptWard
 from gateway.ward.registry import Untold
+from gateway.ward.remembered import FACT, remembered
+
+log = logging.getLogger(__name__)
 
 
 class WardWords:
     """Hands over words, and has the registry forget those that the outbox has on disk. Safe for several threads.
+
+    It looks after the registry, too.
 
     Args:
         ward: The registry, where a word lies from the moment of its change.
@@ -31,7 +37,7 @@ class WardWords:
         self._waiting: deque[tuple[int, int, str]] = deque()  # ids, with number and life of the outbox
 
     def hand_over(self) -> None:
-        """Hand over what there is."""
+        """Hand over what there is, and have the outbox remember the ward as it is now."""
         with self._lock:
             while found := self._ward.words(self._handed):
                 for word in found:
@@ -39,6 +45,14 @@ class WardWords:
                     self._waiting.append((word.id, number, self._outbox.state().epoch))
                     self._handed = word.id
             self._forget()
+            if (ward := remembered(self._ward.state)) != self._outbox.facts.get(FACT):
+                self._outbox.facts.keep(FACT, ward)
+
+    def look_after(self) -> None:
+        """See that the registry is there, and say so where it was not."""
+        if found := self._ward.look_after():
+            log.error("%s", found)
+            self._outbox.incidents.add("ward-removed", found, file=self._ward.path.name)
 
     def _put(self, word: Untold) -> int:
         """Put a word into the outbox, or the measurement that it is; return its number there."""

@@ -30,6 +30,7 @@ from gateway.ward.rules import (
     new_id,
     refuse_number,
     refuse_number_in,
+    refuse_unseen_in,
     valid,
     with_another_part,
     with_ended,
@@ -351,6 +352,7 @@ def read_change(name: str, fields: Mapping[str, Any]) -> Change:
     change = valid(kind, fields)
     for text in TEXTS & kind.model_fields.keys():
         refuse_number_in(text, getattr(change, text))
+        refuse_unseen_in(text, getattr(change, text))
     return change
 
 

@@ -13,19 +13,26 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from config.checks import Drivers, check_device, check_worn
 from config.settings import Settings
-from gateway.machine.file_lock import FileLock
+from gateway.machine.damage import suspicious
+from gateway.machine.file_lock import FileLock, HeldError
 from gateway.machine.private_files import FOLDER_MODE, IN_MEMORY
-from gateway.ward.changes import AddDevice, GatewayStarts, ImportSlots, read_change
+from gateway.machine.set_aside import set_aside
+from gateway.outbox.facts import read_fact
+from gateway.ward.changes import AddDevice, Assign, Change, GatewayStarts, ImportSlots, read_change
 from gateway.ward.digest import slots_digest
 from gateway.ward.refusals import refused
 from gateway.ward.registry import Entry, Registry, RegistryError, Untold, read_state
-from gateway.ward.rules import refuse_unreadable
+from gateway.ward.remembered import FACT, RECALLED, Recall, read_remembered
+from gateway.ward.rules import refuse_unfit, refuse_unreadable
 from gateway.ward.state import WardState
 
 log = logging.getLogger(__name__)
 
 FILE = "ward.db"
+OUTBOX = "outbox.db"
+FROM_OUTBOX = "outbox"
 FROM_CONFIGURATION = "configuration"
 """Where a change comes from that the file makes; people's come from ``"mqtt"`` or ``"command line"``."""
 FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
@@ -46,6 +53,7 @@ class KeptWard:
     Args:
         settings: The configuration, with its slots.
         at_us: Now, UTC microseconds.
+        drivers: What is known of each driver; None leaves unchecked what a device may be and where it may be worn.
 
     Attributes:
         durable: Whether changes reach the disk.
@@ -57,7 +65,8 @@ class KeptWard:
         RegistryError: The file cannot be read, or not be used.
     """
 
-    def __init__(self, settings: Settings, *, at_us: int) -> None:
+    def __init__(self, settings: Settings, *, at_us: int, drivers: Drivers | None = None) -> None:
+        self._drivers = drivers
         self.path = ward_path(settings)
         self.durable = True
         self._lock: FileLock | None = None
@@ -69,7 +78,7 @@ class KeptWard:
                 self.close()
                 raise RegistryError(f"{self.path} cannot be used: {_words(error)}") from error
             self._go_on_in_memory(error)
-            self._follow(settings, at_us)
+            self._take_up(settings, at_us)
         except BaseException:
             self.close()
             raise
@@ -91,14 +100,26 @@ class KeptWard:
     def change(self, name: str, fields: dict[str, object], *, at_us: int, by: str, source: str) -> WardState:
         """Make a change that somebody asks for, durably; return the ward after it. Raises RefusedError."""
         change = read_change(name, fields)
-        if isinstance(change, AddDevice):
-            refuse_unreadable(change.device)
+        self._refuse_unfit(change, at_us)
         if not self.durable:
             raise refused("no_room")
         try:
             return self._open_registry.apply(change, at_us=at_us, by=by, source=source)
         except sqlite3.Error as error:
             raise refused("cannot_be_written", path=self.path, error=error) from error
+
+    def _refuse_unfit(self, change: Change, at_us: int) -> None:
+        """Raise RefusedError for a device, or a way of wearing one, that a configuration would be refused for."""
+        if isinstance(change, AddDevice):
+            refuse_unreadable(change.device)
+            if self._drivers is not None:
+                others = [one.device for one in self.state.devices if one.device.id != change.device.id]
+                refuse_unfit(check_device(change.device, others, self._drivers))
+        elif isinstance(change, Assign) and self._drivers is not None:
+            worn = change.apply(self.state, at_us).devices_in(change.bed)
+            put_on = [one for one in worn if one.id == change.device]
+            beside = [one for one in worn if one.id != change.device]
+            refuse_unfit(sentence for one in put_on for sentence in check_worn(one, beside, self._drivers))
 
     def import_configuration(self, settings: Settings, *, at_us: int, by: str, source: str) -> WardState:
         """Make the ward what the slots of a configuration describe, whatever it was."""
@@ -113,6 +134,32 @@ class KeptWard:
         """Return the changes by people of which the audit does not know yet: its sessions tell what the file made."""
         registry = self._open_registry
         return [entry for entry in registry.entries(registry.audited) if entry.source != FROM_CONFIGURATION]
+
+    @property
+    def was_recalled(self) -> bool:
+        """Whether the file was removed, or an older one put back, and the audit does not know of it yet."""
+        return any(entry.name == RECALLED for entry in self.untold())
+
+    def look_after(self) -> str:
+        """Write the file anew where it is not what this process made of it; return what was found, if anything was.
+
+        Called each second: whoever comes after is to find the ward, and the lock, and not the patient before.
+        """
+        if not self.durable or self._lock is None:
+            return ""
+        try:
+            self.path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+            self._lock.renew()
+            if self._open_registry.is_whole():
+                return ""
+            found = "replaced or written over" if self.path.exists() else "removed"
+            self._open_registry.write_anew()
+        except HeldError:
+            return ""  # a command that found no lock: it is done in a moment
+        except (OSError, sqlite3.Error) as error:
+            log.warning("%s cannot be written anew yet: %s", self.path, error)
+            return ""
+        return f"The file of the ward, {self.path.name}, was {found} while it was in use: it was written anew"
 
     def mark_audited(self, number: int) -> None:
         """Note that the audit knows of all changes up to a number."""
@@ -161,7 +208,22 @@ class KeptWard:
     def _open(self, settings: Settings, at_us: int) -> None:
         self.path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         self._lock = FileLock(self.path, gateway=settings.site.gateway)
-        self._registry = Registry(self.path)
+        try:
+            self._registry = Registry(self.path)
+        except (RegistryError, sqlite3.DatabaseError) as error:
+            damaged = isinstance(error, RegistryError) or suspicious(error)
+            if not damaged or _known(settings) is None:
+                raise
+            log.warning("%s is damaged (%s): set aside as %s", self.path, error, set_aside(self.path))
+            self._registry = Registry(self.path)
+        self._take_up(settings, at_us)
+
+    def _take_up(self, settings: Settings, at_us: int) -> None:
+        """Go on from what the outbox remembers where that is newer: the file was removed, or an older one put back."""
+        known = _known(settings)
+        if known is not None and known.number > self.state.number:
+            log.error("%s was removed or is an older one: the ward is as it was last known", self.path)
+            self._open_registry.apply(Recall(ward=known), at_us=at_us, by="", source=FROM_OUTBOX)
         self._follow(settings, at_us)
 
     def _follow(self, settings: Settings, at_us: int) -> None:
@@ -171,6 +233,11 @@ class KeptWard:
         self.differs = differs and state.by_hand
         if differs and not self.differs:
             self.import_configuration(settings, at_us=at_us, by="", source=FROM_CONFIGURATION)
+
+
+def _known(settings: Settings) -> WardState | None:
+    """Return the ward as the outbox remembers it."""
+    return read_remembered(read_fact(settings.site.data / OUTBOX, FACT))
 
 
 def is_full(error: Exception) -> bool:

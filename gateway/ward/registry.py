@@ -15,11 +15,14 @@ import orjson
 from pydantic import ValidationError
 
 from config.settings import Section
+from gateway.machine.damage import suspicious
 from gateway.machine.newer_file import refuse_newer
-from gateway.machine.private_files import make_private
+from gateway.machine.private_files import IN_MEMORY, make_private
+from gateway.machine.set_aside import set_aside
 from gateway.ward.changes import CHANGES, Change, GatewayStarts, ImportSlots
 from gateway.ward.history_words import Word, words
 from gateway.ward.refusals import refused
+from gateway.ward.remembered import RECALLED, Recall
 from gateway.ward.state import Session, WardState
 
 log = logging.getLogger(__name__)
@@ -39,11 +42,14 @@ CREATE TABLE words (id INTEGER PRIMARY KEY AUTOINCREMENT, at_us INTEGER NOT NULL
 """What the history has to know and the outbox has not on disk yet. Written with the change, so that no kill parts them;
 a registry from before gets the table, and tells all that it holds."""
 IMPORT = "import"
+REPLACED = "replaced"
+"""Of what lay in the place of a registry in use: ``ward.db.replaced-1``."""
 STARTS = "gateway-starts"
 NAMES: dict[type[Section], str] = {
     **{kind: name for name, kind in CHANGES.items()},
     GatewayStarts: STARTS,
     ImportSlots: IMPORT,
+    Recall: RECALLED,
 }
 
 
@@ -93,19 +99,27 @@ class Registry:
         self.path = path
         self._lock = threading.Lock()
         make_private(path)
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._db = self._connect()
         try:
             refuse_newer(path, self._version(), SCHEMA_VERSION)
-            # No write-ahead log: the file alone is the ward, and can be read where the disk has no room left.
-            self._db.execute("PRAGMA journal_mode=DELETE")
-            self._db.execute("PRAGMA synchronous=EXTRA")
+            self._prepare()
             self.state = self._open(first or WardState())
             self._newest_word = self._last_word()  # no id is given again, whatever is written over the file meanwhile
         except BaseException:
             self._db.close()
             raise
 
-    def apply(self, change: Change, *, at_us: int, by: str, source: str) -> WardState:
+    def _connect(self) -> sqlite3.Connection:
+        db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        self._file = None if str(self.path) == IN_MEMORY else _identity(self.path)
+        return db
+
+    def _prepare(self) -> None:
+        # No write-ahead log: the file alone is the ward, and can be read where the disk has no room left.
+        self._db.execute("PRAGMA journal_mode=DELETE")
+        self._db.execute("PRAGMA synchronous=EXTRA")
+
+    def apply(self, change: Change | Recall, *, at_us: int, by: str, source: str) -> WardState:
         """Make a change, durably; return the ward after it. Raises RefusedError, and then nothing has changed.
 
         Args:
@@ -117,13 +131,14 @@ class Registry:
         with self._lock:
             after = change.apply(self.state, at_us)
             by_hand = after.by_hand or NAMES[type(change)] in CHANGES
-            after = after.model_copy(update={"number": self.state.number + 1, "by_hand": by_hand})
+            number = max(self.state.number, after.number) + 1  # who is recalled goes on from there
+            after = after.model_copy(update={"number": number, "by_hand": by_hand})
             with self._transaction():
                 if self._db.execute("SELECT number FROM ward").fetchone() != (self.state.number,):
                     log.error("%s was written over while it was in use: the ward stays as it was", self.path)
                 fields = orjson.dumps(change.model_dump(mode="json", exclude_unset=True)).decode()
                 self._db.execute(
-                    "INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO changes VALUES (?, ?, ?, ?, ?, ?)",
                     (after.number, at_us, NAMES[type(change)], fields, by, source),
                 )
                 self._write_words(words(self.state, after, at_us=at_us, by=by), at_us)
@@ -186,6 +201,42 @@ class Registry:
             self.state = after
             self._db.execute("VACUUM")
 
+    def is_whole(self) -> bool:
+        """Whether the file is the one that was opened, and says what the ward is."""
+        if self._file is None:
+            return True
+        with self._lock:
+            try:
+                there = self._db.execute("SELECT number FROM ward").fetchone()
+                return _identity(self.path) == self._file and there == (self.state.number,)
+            except FileNotFoundError:
+                return False
+            except sqlite3.Error as error:
+                return not suspicious(error)  # a lock, the disk: looked at again
+
+    def write_anew(self) -> None:
+        """Write the file anew, with the log of changes where that can be read; what is in its place is set aside.
+
+        Raises:
+            OSError, sqlite3.Error: It cannot be written; nothing has changed.
+        """
+        fresh = self.path.with_name(f"{self.path.name}.new")
+        with self._lock:
+            fresh.unlink(missing_ok=True)
+            try:
+                made = _copied(self._db, fresh)
+            except (sqlite3.Error, RegistryError):
+                fresh.unlink(missing_ok=True)
+                made = Registry(fresh, self.state)
+            with closing(made._db), made._transaction():
+                made._write(self.state)
+            if self.path.exists():
+                set_aside(self.path, REPLACED)
+            fresh.replace(self.path)
+            self._db.close()
+            self._db = self._connect()
+            self._prepare()
+
     def close(self) -> None:
         """Close the file."""
         with self._lock:
@@ -243,6 +294,18 @@ class Registry:
                 f"{self.path} is damaged ({error}); a copy, or 'ward import', brings it back"
             ) from error
         return ward
+
+
+def _copied(registry: sqlite3.Connection, path: Path) -> Registry:
+    make_private(path)
+    with closing(sqlite3.connect(path)) as copy:
+        registry.backup(copy)
+    return Registry(path)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _without(session: Session, subject: str) -> Session:

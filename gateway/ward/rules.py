@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 
 from config.pseudonym import nhs_numbers
 from config.settings import Device, Section
+from config.wording import dotted, sentence
 from drivers.registry import make_driver
 from gateway.ward.refusals import RefusedError, refused
 from gateway.ward.state import Bed, Equipment, Session, Subject, WardState
@@ -27,6 +29,8 @@ BOUNDED: Final = {
 """What a field may not be beyond, by the kind of mistake: the names that pydantic gives to the bounds."""
 NAMED: Final = 8
 """Beds that a sentence names: it has to be read, also on a ward of seventy."""
+TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks that write what follows from the other side: 12 would be read as 21."""
 
 Model = TypeVar("Model", bound=Section)
 
@@ -37,18 +41,17 @@ def valid(kind: type[Model], fields: Mapping[str, Any]) -> Model:
         return kind.model_validate(dict(fields))
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        raise _misfit(where, first) from None
+        raise _misfit(first, kind) from None
 
 
-def _misfit(where: str, found: ErrorDetails) -> RefusedError:
+def _misfit(found: ErrorDetails, model: type[Section]) -> RefusedError:
     """Return what to say of a field that is not as it has to be: what a page can send in words, all else as it is."""
-    kind, bounds = found["type"], found.get("ctx", {})
+    where, kind, bounds = dotted(found["loc"]), found["type"], found.get("ctx", {})
     if kind in BOUNDED:
         return refused(f"field_{kind}", field=where, **{name: bounds[name] for name in BOUNDED[kind]})
     if kind in {"missing", "extra_forbidden", "string_pattern_mismatch"}:
         return refused(f"field_{kind}", field=where)
-    return RefusedError(f"{where}: {found['msg']}")
+    return RefusedError(sentence(found, model))
 
 
 def _unknown_bed(ward: WardState, bed: str) -> RefusedError:
@@ -71,12 +74,24 @@ def refuse_number_in(name: str, text: str) -> None:
         raise refused("text_has_number", field=name)
 
 
+def refuse_unseen_in(name: str, text: str) -> None:
+    """Raise RefusedError for a text with what nobody sees, or what turns the letters beside it about; lines may end."""
+    if any((unicodedata.category(one) == "Cc" and one not in "\n\t") or one in TURNS for one in text):
+        raise refused("text_unseen", field=name)
+
+
 def refuse_unreadable(device: Device) -> None:
     """Raise RefusedError for a device whose driver there is not, does not load, or takes no such options."""
     try:
         make_driver(device.driver, device.options)
     except (TypeError, ValueError) as problem:
         raise RefusedError(str(problem)) from None
+
+
+def refuse_unfit(findings: Iterable[str]) -> None:
+    """Raise RefusedError with the first thing that is wrong with a device."""
+    for finding in findings:
+        raise RefusedError(finding)
 
 
 def find_bed(ward: WardState, bed: str) -> Bed:

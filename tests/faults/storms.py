@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.loader import load
-from gateway.cli.known_drivers import KnownDrivers
+from gateway.analysis.known_drivers import KnownDrivers
 from gateway.intake.intake import Intake
 from gateway.machine.watchdog import ServiceManager
 from gateway.run.run import Gateway

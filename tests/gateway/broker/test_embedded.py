@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import shutil
 import signal
 import socket
 import stat
@@ -178,6 +179,21 @@ async def test_it_is_started_again_when_it_dies(broker: EmbeddedBroker) -> None:
     assert await carries(broker.settings)
     await broker.stop()
     assert not await answers(broker.folder)
+
+
+@pytest.mark.parametrize("what", ["the folder", "its door", "moved away"])
+async def test_it_is_where_it_is_looked_for_again_when_that_was_removed(broker: EmbeddedBroker, what: str) -> None:
+    await begin(broker)
+    first = broker.pid
+    if what == "the folder":
+        shutil.rmtree(broker.folder)
+    elif what == "its door":
+        (broker.folder / FILE).unlink()
+    else:
+        broker.folder.rename(broker.folder.with_name("elsewhere"))
+    await until(lambda: broker.restarts == 1 and broker.pid != first and not broker.problem)
+    assert await carries(broker.settings)
+    await broker.stop()
 
 
 async def test_a_taken_port_is_nobodys_trouble(broker: EmbeddedBroker) -> None:

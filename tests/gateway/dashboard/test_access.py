@@ -263,6 +263,18 @@ async def test_a_form_of_another_site_is_refused(place: Place, headers: Mapping[
         assert "Set-Cookie" not in answer.headers
 
 
+async def test_without_a_readable_file_nobody_is_told_that_their_password_is_wrong(place: Place) -> None:
+    content = place.users_file.read_bytes()
+    place.users_file.unlink()
+    for _ in range(10):  # nor is anybody made to wait for it afterwards
+        answer = await place.sign_in("admin-1")
+        assert answer.status == 503
+    assert "Nobody can sign in at present" in await answer.text()
+    place.users_file.touch(0o600)
+    place.users_file.write_bytes(content)
+    assert (await place.sign_in("admin-1")).status == 303
+
+
 async def test_guessing_grows_slow_and_says_nothing_about_names(place: Place) -> None:
     first = await place.sign_in("admin-1", "wrong")
     stranger = await place.sign_in("nobody-1", "wrong")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from gateway.dashboard.sessions import (
     Limiter,
     Sessions,
 )  # fmt: skip
-from gateway.dashboard.users import ALGORITHM, User, Users, load, make, save
+from gateway.dashboard.users import ALGORITHM, HASHER, User, Users, load, make, save
 from gateway.model.usage import UsageError
 
 PASSWORD = "three words that"  # noqa: S105 - of people who do not exist
@@ -101,12 +102,23 @@ def test_only_the_right_password_of_somebody_who_is_there(file: Path) -> None:
     assert users.verify("", "") is None
 
 
+def test_a_password_is_the_same_however_a_keyboard_spells_its_letters(file: Path) -> None:
+    one, two = "grüne-pässe-am-zaun", unicodedata.normalize("NFD", "grüne-pässe-am-zaun")
+    assert one != two
+    save(file, [make("anna", "clinician", two), User("bert", "viewer", HASHER.hash(two))])  # bert's is from before
+    users = Users(file)
+    assert [users.verify("anna", word) is not None for word in (one, two, f"{one}x")] == [True, True, False]
+    assert users.verify("bert", two) is not None
+
+
 def test_a_file_that_goes_bad_lets_nobody_in_until_it_is_mended(file: Path) -> None:
     users, good = Users(file), file.read_bytes()
     file.write_bytes(b"nonsense")
     assert users.get("anna") is None
+    assert users.unreadable
     file.write_bytes(good)
     assert users.get("anna") == somebody()
+    assert not users.unreadable
     file.unlink()
     assert users.get("anna") is None
 

@@ -20,7 +20,9 @@ class StopError(Exception):
 
 @pytest.fixture
 def history(tmp_path: Path) -> Iterator[History]:
-    made = History(tmp_path / "history.db", copying=True)
+    folder = tmp_path / "var"
+    folder.mkdir()
+    made = History(folder / "history.db", copying=True)
     made.store([Message("g-1", EPOCH, 0, list(enumerate(ward(20), 1)))])
     yield made
     made.close()
@@ -80,3 +82,29 @@ def test_a_transaction_within_another_is_a_part_of_it(history: History) -> None:
         own.audit("retention", rows=0)
     with closing(sqlite3.connect(history.database.path)) as db:
         assert db.execute("SELECT count(*) FROM records").fetchone() == (1,)
+
+
+def more(history: History, first: int) -> None:
+    history.store([Message("g-1", EPOCH, 0, list(enumerate(ward(first + 4)[first:], first + 1)))])
+
+
+def test_a_folder_that_goes_under_the_history_is_made_again(history: History) -> None:
+    folder = history.database.path.parent
+    folder.rename(folder.with_name("elsewhere"))
+    more(history, 20)
+    assert history.receipt("g-1", EPOCH).received == 0  # the outbox has them still, and sends them again
+    with closing(sqlite3.connect(history.database.path)) as db:
+        assert db.execute("SELECT min(seq), max(seq) FROM measurements").fetchone() == (21, 24)
+
+
+def test_what_could_not_be_opened_is_tried_again_and_is_no_damage(history: History) -> None:
+    folder = history.database.path.parent
+    folder.rename(folder.with_name("elsewhere"))
+    folder.write_text("in the way")
+    for _ in range(2):
+        with pytest.raises(FileExistsError):
+            more(history, 20)
+    folder.unlink()
+    more(history, 20)
+    assert [path.name for path in folder.glob("*.db*") if "aside" in path.name or "corrupt" in path.name] == []
+    assert history.database.path.exists()

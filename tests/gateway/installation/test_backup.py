@@ -24,9 +24,11 @@ from gateway.installation.setup_files import Place
 from gateway.machine.staging import StagedError, remove_left_over
 from gateway.outbox.outbox import Outbox
 from gateway.status.backup_state import read_backup_state
+from gateway.ward.kept_ward import KeptWard
 from tests.gateway.installation.whole_ward import PASSWORD
 from tests.small_disk import small_disk
 
+NOW_US = 1_790_000_000_000_000
 KEY = "ppw9-4wy4-nhmu"
 
 
@@ -87,6 +89,19 @@ def test_a_backup_elsewhere_has_all_of_it_and_leaves_nothing_behind(ward: Settin
     assert len(list(under.glob("outbox.db.left-*"))) == 1
     state = read_backup_state(ward.site.data)
     assert (state.file, state.error) == (backup.name, "")
+
+
+def test_who_is_in_which_bed_is_in_doubt_after_a_restore(ward: Settings, tmp_path: Path) -> None:
+    with closing(KeptWard(ward, at_us=NOW_US)) as kept:
+        kept.change("add-bed", {"bed": "bay-9"}, at_us=NOW_US, by="anna", source="test")
+        kept.change("admit", {"subject": "p-9", "bed": "bay-9"}, at_us=NOW_US, by="anna", source="test")
+        kept.mark_audited(kept.state.number)
+        there = kept.state.subjects
+    restore(back_up(ward, tmp_path), passphrase=KEY, replace=True, say=lambda _: None)
+    with closing(KeptWard(ward, at_us=NOW_US)) as kept:
+        assert kept.state.subjects == there
+        assert kept.was_recalled
+        assert [(entry.name, entry.source) for entry in kept.untold()] == [("recalled", "restore")]
 
 
 def test_a_share_that_is_not_mounted_is_said_and_remembered(ward: Settings, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.dashboard.users import load, make, save
-from gateway.machine.file_lock import FileLock, HeldError, LockError, beside
+from gateway.machine.file_lock import FileLock, HeldError, LockError, beside, command_line
 from gateway.outbox.outbox import Outbox
 from tests.servers import wait_until
 
@@ -184,3 +184,9 @@ def test_a_simulator_leaves_the_socket_of_another_alone(tmp_path: Path) -> None:
     assert second.returncode == 1
     assert "another simulator serves there" in second.stderr
     assert before == after
+
+
+@pytest.mark.parametrize("word", ["x" * 5000, "a\0b", "/root/\udcff"])
+def test_a_command_line_with_what_is_no_path_is_a_command_line(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    monkeypatch.setattr("sys.argv", ["/usr/bin/rehab-gateway", "session", "mark", __file__, word])
+    assert command_line() == f"rehab-gateway session {__file__}"

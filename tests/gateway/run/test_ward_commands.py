@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,12 +18,20 @@ from config.settings import Settings, Slot
 from gateway.audit.audit import Audit
 from gateway.model.row import AUDIT
 from gateway.model.ward import Ward
+from gateway.outbox.facts import read_fact
 from gateway.outbox.outbox import Outbox
 from gateway.run.ward_commands import MOST_CHANGES, WITHIN_S, WardCommands
 from gateway.ward.kept_ward import KeptWard
 from gateway.ward.refusals import RefusedError
+from gateway.ward.remembered import FACT
 from tests.gateway.ward.test_changes import NOW_US
 from tests.gateway.ward.test_kept_ward import configured
+
+
+def wait_for(there: Callable[[], object], timeout_s: float = 10.0) -> None:
+    until = time.monotonic() + timeout_s
+    while not there() and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 class Desk:
@@ -164,3 +174,27 @@ def test_answers_to_notices_go_to_who_takes_them_with_the_name_and_change_nothin
     assert desk.order == []
     with pytest.raises(ValueError, match="'by'"):
         desk.do("notice-acknowledge", notice="link-lost/dot-1", by=7)
+
+
+def test_a_ward_that_was_removed_is_as_the_outbox_remembers_it_and_that_is_told(desk: Desk, outbox: Outbox) -> None:
+    desk.do("discharge", subject="p-1")
+    desk.do("admit", subject="p-7", bed="bay-1")
+    wait_for(lambda: "p-7" in read_fact(outbox.path, FACT))
+    settings = configured(desk.ward.path.parent, "p-1")
+    desk.ward.close()
+    desk.ward.path.unlink()
+    again = Desk(settings, outbox)
+    again.commands.publish_ward()
+    again.commands.publish_ward()
+    assert sorted(bed.slot.subject for bed in again.ward.state.in_force()) == ["p-2", "p-7"]
+    assert [incident.what for incident in outbox.incidents.shown()] == ["ward-restored"]
+    again.ward.close()
+
+
+async def test_a_ward_that_goes_under_the_gateway_is_there_again_and_that_is_told(desk: Desk, outbox: Outbox) -> None:
+    desk.ward.path.unlink()
+    looking = asyncio.create_task(desk.commands.look_after())
+    await asyncio.to_thread(wait_for, outbox.incidents.shown)
+    looking.cancel()
+    assert [incident.what for incident in outbox.incidents.shown()] == ["ward-removed"]
+    assert desk.ward.path.exists()

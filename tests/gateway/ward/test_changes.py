@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import pytest
@@ -226,3 +227,28 @@ def test_nobody_and_nothing_is_ever_in_two_places(wishes: list[Asked]) -> None:
 def test_nonsense_is_refused(name: str, fields: dict[str, object]) -> None:
     with pytest.raises(RefusedError):
         read_change(name, fields)
+
+
+@pytest.mark.parametrize(
+    ("name", "fields", "words"),
+    [
+        ("admit", {"subject": "P-10", "bed": "bay-1"}, "subject = 'P-10' must be lower-case letters"),
+        ("admit", {"subject": "p-1", "bed": "bay-1", "height_m": "1,7"}, "height_m = '1,7' must be a number"),
+        ("admit", {"bed": "bay-1"}, "subject is missing"),
+        ("admit", {"subject": "p-1", "bed": "bay-1", "hight_m": 1.7}, "did you mean 'height_m'?"),
+        ("assign", {"device": "dot-1", "bed": "bay-1", "placement": "left-foot"}, "did you mean 'left_foot'?"),
+        ("session-mark", {"session": "p-1", "text": "x" * 1000}, "must be at most 200 characters long"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_refused_in_our_own_words(name: str, fields: dict[str, object], words: str) -> None:
+    with pytest.raises(RefusedError, match=re.escape(words)):
+        read_change(name, fields)
+
+
+@pytest.mark.parametrize("text", ["\u202e12 s", "a\0b", "a\x1b[31mred", "\u2066x"])
+def test_a_text_that_nobody_sees_or_that_turns_others_about_is_refused(text: str) -> None:
+    with pytest.raises(RefusedError, match="text holds a character that cannot be seen"):
+        read_change("session-mark", {"session": "p-1", "text": text})
+    with pytest.raises(RefusedError, match="label holds a character that cannot be seen"):
+        read_change("add-bed", {"bed": "bay-9", "label": text})
+    assert read_change("session-mark", {"session": "p-1", "text": "Müller\u2019s 5 °C\n\u05d3\u05d5"})

@@ -68,7 +68,7 @@ def test_what_was_published_before_stays(ward: WardState) -> None:
         ({"end_us": at(10_000)}, "would end in the future"),
         ({"start_us": at(0) - 40 * DAY_US}, "was not within a month of that"),
         ({"end_us": at(75)}, "takes some of that time"),
-        ({"start_us": "yesterday"}, "valid integer"),
+        ({"start_us": "yesterday"}, "must be a whole number"),
     ],
 )
 def test_a_correction_that_cannot_be(ward: WardState, fields: dict[str, object], sentence: str) -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import errno
+import re
 import stat
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from config.settings import Device, Settings, Site, Slot
 from drivers.registry import driver_names
+from gateway.cli.options import known_drivers
 from gateway.machine.file_lock import HeldError
+from gateway.outbox.outbox import Outbox
 from gateway.ward.kept_ward import KeptWard, ward_path
 from gateway.ward.refusals import RefusedError
 from gateway.ward.registry import RegistryError
+from gateway.ward.remembered import FACT, remembered
 from tests.gateway.ward.test_changes import NOW_US
 
 LATER_US = NOW_US + 60_000_000
@@ -191,3 +196,150 @@ def test_a_device_that_nothing_can_read_is_refused(
     with pytest.raises(RefusedError, match=reason):
         ward.change("add-device", {"device": device}, at_us=LATER_US, by="anna", source="mqtt")
     assert ward.state == before
+
+
+def remember(ward: KeptWard, settings: Settings) -> None:
+    """Have an outbox remember the ward, as the gateway does with each change."""
+    with closing(Outbox(settings.site.data / "outbox.db")) as outbox:
+        outbox.facts.keep(FACT, remembered(ward.state))
+        outbox.flush()
+
+
+def spoil(path: Path) -> None:
+    path.write_bytes(b"nonsense" * 4096)
+
+
+GONE: dict[str, Callable[[Path, bytes], object]] = {
+    "removed": lambda path, _: path.unlink(),
+    "rolled back": lambda path, older: path.write_bytes(older),
+    "damaged": lambda path, _: spoil(path),
+}
+
+
+@pytest.mark.parametrize("how", GONE)
+def test_without_its_file_the_ward_is_as_it_was_last_known_and_not_as_it_once_was(
+    opened: Opened, tmp_path: Path, how: str
+) -> None:
+    settings = configured(tmp_path, "p-1")
+    ward = opened(settings)
+    ward.starts(NOW_US)
+    older = ward.path.read_bytes()
+    changes: list[tuple[str, dict[str, object]]] = [
+        ("discharge", {"subject": "p-1"}), ("admit", {"subject": "p-2", "bed": "bay-1"}),
+        ("assign", {"device": "dot-1", "bed": "bay-1", "placement": "left_foot"}),
+        ("session-start", {"subject": "p-2", "protocol": "rest"}),
+    ]  # fmt: skip
+    for name, fields in changes:
+        ward.change(name, fields, at_us=NOW_US, by="anna", source="test")
+    remember(ward, settings)
+    number = ward.state.number
+    ward.close()
+    GONE[how](ward.path, older)
+    again = opened(settings, LATER_US)
+    assert subjects(again) == ["p-2"]
+    assert again.was_recalled
+    assert [session.state for session in again.state.sessions] == ["running"]
+    assert again.state.number > number
+    again.mark_audited(again.state.number)
+    assert not again.was_recalled
+    assert (subjects(opened(settings)), opened(settings).was_recalled) == (["p-2"], False)
+
+
+def test_a_newer_file_than_the_outbox_remembers_is_the_ward(opened: Opened, tmp_path: Path) -> None:
+    settings = configured(tmp_path, "p-1")
+    ward = opened(settings)
+    remember(ward, settings)
+    ward.change("discharge", {"subject": "p-1"}, at_us=NOW_US, by="anna", source="test")
+    again = opened(settings)
+    assert (subjects(again), again.was_recalled) == ([], False)
+
+
+def test_what_is_remembered_names_nobody_who_has_left(opened: Opened, tmp_path: Path) -> None:
+    ward = opened(configured(tmp_path, "p-1", "p-2"))
+    ward.starts(NOW_US)
+    ward.change("session-start", {"subject": "p-1", "protocol": "rest"}, at_us=NOW_US, by="anna", source="test")
+    ward.change("discharge", {"subject": "p-1"}, at_us=NOW_US, by="anna", source="test")
+    assert "p-1" not in remembered(ward.state)
+    assert "p-2" in remembered(ward.state)
+
+
+@pytest.mark.parametrize("how", GONE)
+def test_a_file_that_goes_under_the_process_is_written_anew(opened: Opened, tmp_path: Path, how: str) -> None:
+    settings = configured(tmp_path, "p-1", "p-2")
+    ward = opened(settings)
+    older = ward.path.read_bytes()
+    ward.change("discharge", {"subject": "p-1"}, at_us=NOW_US, by="anna", source="test")
+    assert ward.look_after() == ""
+    GONE[how](ward.path, older)
+    assert "was written anew" in ward.look_after()
+    assert ward.look_after() == ""
+    ward.change("discharge", {"subject": "p-2"}, at_us=NOW_US, by="anna", source="test")
+    assert stat.S_IMODE(ward.path.stat().st_mode) & 0o027 == 0
+    assert subjects(opened(settings)) == []
+
+
+def test_a_lock_file_that_was_removed_is_made_again(opened: Opened, tmp_path: Path) -> None:
+    settings = configured(tmp_path, "p-1")
+    ward = opened(settings)
+    (tmp_path / "ward.db.lock").unlink()
+    assert ward.look_after() == ""
+    with pytest.raises(HeldError):
+        KeptWard(settings, at_us=NOW_US)
+
+
+DOT = {"id": "dot-9", "driver": "movella_dot", "placement": "left_foot", "address": "D4:22:CD:00:00:99"}
+STRAP = {"id": "strap-9", "driver": "heart_rate", "placement": "chest", "name": "Strap 9"}
+BACK = {"id": "back-9", "driver": "shimmer3", "placement": "lower_back", "port": "/dev/rfcomm9"}
+
+
+@pytest.fixture
+def checked(tmp_path: Path) -> Iterator[KeptWard]:
+    """Yields a ward as the gateway opens it, with a DOT, a strap and a Shimmer that nobody wears."""
+    ward = KeptWard(configured(tmp_path, "p-1"), at_us=NOW_US, drivers=known_drivers())
+    for device in ({**DOT, "serial": "D1"}, STRAP, BACK):
+        ward.change("add-device", {"device": device}, at_us=NOW_US, by="anna", source="test")
+    yield ward
+    ward.close()
+
+
+@pytest.mark.parametrize(
+    ("device", "words"),
+    [
+        ({**DOT, "address": "D4:22:CD:00:00:98", "serial": " d1 "}, "serial = ' d1 ' is already another device's"),
+        ({**DOT, "address": "d422cd000099"}, "address = 'D4:22:CD:00:00:99' is already another device's"),
+        ({**DOT, "address": "00:00:00:00:00:00"}, "is no device's"),
+        ({**STRAP, "name": " strap  9"}, "name = ' strap  9' is already another device's"),
+        ({**STRAP, "name": "  "}, "name is empty"),
+        ({**STRAP, "name": None}, "give it an 'address' or a 'name'"),
+        ({**STRAP, "name": "Strap 8", "port": "/dev/rfcomm8"}, "port is for a tty"),
+        ({**BACK, "port": "/dev/../dev/rfcomm9"}, "is already the tty of 'back-9' by another name"),
+        ({**BACK, "port": "rfcomm8"}, "must be a whole path"),
+        ({**BACK, "port": None}, "give it a 'port'"),
+        ({**BACK, "port": "/dev/rfcomm8", "axes": "x y -z"}, "is a mirror image"),
+    ],
+)
+def test_a_device_is_added_that_a_file_could_have_and_no_other(
+    checked: KeptWard, device: dict[str, object], words: str
+) -> None:
+    added: dict[str, object] = {"device": {**device, "id": "another"}}
+    with pytest.raises(RefusedError, match=re.escape(words)):
+        checked.change("add-device", added, at_us=NOW_US, by="anna", source="test")
+    assert checked.state.device("another") is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"device": "strap-9", "placement": "left_foot"}, "placement = 'left_foot' is no place for a heart_rate"),
+        ({"device": "back-9", "placement": "left_foot"}, "already has a movella_dot in this bed"),
+        ({"device": "dot-9", "placement": "right_foot", "axes": "x y -z"}, "is a mirror image"),
+        ({"device": "dot-9", "placement": "right_foot", "axes": "x y y"}, "must name each of x, y and z once"),
+    ],
+)
+def test_a_device_is_worn_where_a_file_could_have_it_and_nowhere_else(
+    checked: KeptWard, fields: dict[str, object], words: str
+) -> None:
+    with pytest.raises(RefusedError, match=re.escape(words)):
+        checked.change("assign", {"bed": "bay-1", **fields}, at_us=NOW_US, by="anna", source="test")
+    right: dict[str, object] = {"device": "dot-9", "bed": "bay-1", "placement": "right_foot", "axes": "-x -y z"}
+    checked.change("assign", right, at_us=NOW_US, by="anna", source="test")
