@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from config.pseudonym import nhs_numbers
 from config.settings import Device, Section
-from config.wording import dotted, sentence
+from config.wording import dotted, sentence, shown
 from drivers.registry import make_driver
 from gateway.ward.refusals import RefusedError, refused
 from gateway.ward.state import Bed, Equipment, Session, Subject, WardState
@@ -49,8 +49,10 @@ def _misfit(found: ErrorDetails, model: type[Section]) -> RefusedError:
     where, kind, bounds = dotted(found["loc"]), found["type"], found.get("ctx", {})
     if kind in BOUNDED:
         return refused(f"field_{kind}", field=where, **{name: bounds[name] for name in BOUNDED[kind]})
-    if kind in {"missing", "extra_forbidden", "string_pattern_mismatch"}:
-        return refused(f"field_{kind}", field=where)
+    if kind == "missing":
+        return refused("field_missing", field=where)
+    if kind == "string_pattern_mismatch" and "xyz" not in bounds["pattern"]:  # that of axes is another rule
+        return refused("field_string_pattern_mismatch", field=where, shown=shown(found["input"], where))
     return RefusedError(sentence(found, model))
 
 

@@ -92,5 +92,5 @@ follow("?view=fleet", ({ fleet }) => {
   const waiting = invited.length ? ` ${t("fleet.invited", { names: invited.join(", ") })}` : "";
   const words = desk === null ? t("fleet.does_not_hear_desk") : desk ? "" : t("fleet.desk_not_heard");
   say($("remark"), `${trouble ? `▲ ${trouble}. ` : ""}${words}${waiting}`);
-  mark($("remark"), trouble ? "remark off" : "remark");
+  mark($("remark"), `remark${trouble ? " off" : ""}`);
 });

@@ -63,7 +63,7 @@ def test_what_was_published_before_stays(ward: WardState) -> None:
         ({}, "says that already"),
         ({"subject": "p-1"}, "says that already"),
         ({"subject": f"943476591{check_digit('943476591')}"}, "has the form of an NHS number"),
-        ({"subject": "Anna W"}, "has other characters than it may have"),
+        ({"subject": "Anna W"}, "must be lower-case letters"),
         ({"start_us": at(61)}, "would end before it begins"),
         ({"end_us": at(10_000)}, "would end in the future"),
         ({"start_us": at(0) - 40 * DAY_US}, "was not within a month of that"),

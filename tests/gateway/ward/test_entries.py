@@ -67,7 +67,7 @@ def test_what_was_said_of_a_session_that_is_over_becomes_measurements_of_it(ward
         ({"values": {"pain_nrs": float("nan")}}, "not nan"),
         ({"answers": {"mobility": 1}}, "name both"),
         ({"form": "five-questions"}, "name both"),
-        ({"form": "Five questions", "answers": {"mobility": 1}}, "has other characters than it may have"),
+        ({"form": "Five questions", "answers": {"mobility": 1}}, "must be lower-case letters"),
         ({"note": "x" * 201}, "at most 200"),
         ({"session": "s-none", "values": {"pain_nrs": 1}}, "there is no session"),
     ],

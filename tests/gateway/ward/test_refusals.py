@@ -63,11 +63,10 @@ def test_states_placements_and_metrics_have_the_words_of_the_language() -> None:
     ("name", "fields", "words"),
     [
         ("admit", {"subject": "p-1"}, "bed is missing"),
-        ("admit", {"subject": "P 1", "bed": "bay-1"}, "subject has other characters"),
+        ("admit", {"subject": "P 1", "bed": "bay-1"}, "subject = 'P 1' must be lower-case letters"),
         ("plan", {"subject": "p-1", "sessions_a_week": 51}, "sessions_a_week: at most 50"),
         ("plan", {"subject": "p-1", "sessions_a_week": -1}, "sessions_a_week: at least 0"),
-        ("add-bed", {"bed": "bay-1", "label": "x" * 201}, "label: at most 200 characters"),
-        ("add-bed", {"bed": "bay-1", "colour": "red"}, "colour is nothing that is asked for here"),
+        ("add-bed", {"bed": "bay-1", "label": "x" * 201}, "label must be at most 200 characters long"),
     ],
 )
 def test_a_field_that_is_not_as_it_has_to_be_is_named(name: str, fields: dict[str, object], words: str) -> None:
