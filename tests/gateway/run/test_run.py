@@ -272,7 +272,7 @@ async def test_no_task_is_left_and_every_one_had_a_name(settings: Settings, mana
     async with running(settings, manager) as (gateway, _):
         await until(lambda: len(streaming(gateway.status)) == 2)
         names = {part.work.get_name() for part in gateway.supervision.parts.values() if part.work}
-        assert names == {"pipeline", "status", "watchdog", "device:strap", "device:dot"}
+        assert names == {"pipeline", "status", "watchdog", "ward file", "device:strap", "device:dot"}
     assert {task.get_name() for task in asyncio.all_tasks() - before} == set()
 
 
