@@ -90,5 +90,19 @@ WALK_TESTS: Final[tuple[Metric, ...]] = (
         "walk_test_stops", "Stops", unit_text="stops", high=500.0,
         description="Times without a step for 3 s, or 2.5 usual steps where those are longer.",
     ),
+    _time(
+        "stairs_time", "Stair climb, time", high=3600.0,
+        description="From the mark of the start to that of the stop; without, from the first foot that leaves the floor"
+        " to the last contact of the session, and degraded, for what was walked to the stairs is in it.",
+    ),
+    _count(
+        "stairs_steps", "Stair climb, steps", unit_text="steps", high=2000.0,
+        description="Contacts of both feet within that time; who puts both feet on each stair makes twice as many. By"
+        " the lower back alone it is degraded.",
+    ),
+    _test(
+        "stairs_rate", "Stairs a minute", unit="{stairs}/min", unit_text="stairs/min", digits=0, high=300.0,
+        description="Stairs of the flight, as the protocol says (`steps`), by that time.",
+    ),
     _time("walk_test_stop_time", "Time stopped", high=3600.0, description="Sum of the stops of a walk test."),
 )  # fmt: skip

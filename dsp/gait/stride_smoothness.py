@@ -93,8 +93,11 @@ class StrideSmoothness:
             for metric in self._metrics:
                 yield Found(metric, None, first, last, len(index), quality="invalid", reason=LOST)
             return
-        n = int(np.isin(at, index).sum())
-        acc, gyr = np.split(np.column_stack([np.interp(at, index, axis) for axis in self._samples[part].T]), 2, axis=1)
+        inside = slice(*np.searchsorted(index, [at[0], at[-1] + 1]))
+        rows, n = self._samples[part][inside], len(index[inside])
+        if n < len(at):
+            rows = np.column_stack([np.interp(at, index, axis) for axis in self._samples[part].T])
+        acc, gyr = rows[:, :3], rows[:, 3:]
         speed: Floats = np.sqrt((gyr**2).sum(axis=1))
         values = {
             "stride_sparc": sparc(speed, self._rate_hz),

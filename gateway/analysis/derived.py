@@ -98,6 +98,13 @@ def _timed_walk(bed: Bed) -> DerivedOperator:
     return timed_walk(bed)
 
 
+def _stairs(bed: Bed) -> DerivedOperator:
+    from dsp.walk_tests.stairs import StairClimb
+
+    stairs = read_protocol(bed.slot.protocol).number("steps")
+    return StairClimb(stairs, doubt=INTERRUPTED if bed.interrupted else "")
+
+
 DERIVED: Final[tuple[Derived, ...]] = (
     Derived(
         "walk tests",
@@ -111,6 +118,13 @@ DERIVED: Final[tuple[Derived, ...]] = (
         ),
         make=_timed_walk,
         protocols=frozenset({"10mwt", "4mwt", "6mwt", "2mwt"}),
+    ),
+    Derived(
+        "stairs",
+        of=frozenset({"initial_contact", "final_contact"}),
+        metrics=("stairs_time", "stairs_steps", "stairs_rate"),
+        make=_stairs,
+        protocols=frozenset({"stairs"}),
     ),
     Derived(
         "effort",

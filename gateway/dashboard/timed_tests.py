@@ -34,6 +34,7 @@ LABELS: Final[dict[str, str]] = {
     "eyes": "timed_tests.field_eyes",
     "surface": "timed_tests.field_surface",
     "stance": "timed_tests.field_stance",
+    "steps": "timed_tests.field_stairs",
 }
 WORDS: Final[dict[str, str]] = {
     "static": "timed_tests.value_static",
@@ -186,6 +187,13 @@ TESTS: Final[tuple[TimedTest, ...]] = (
     _over_distance("4mwt", 4, "comfortable"),
     _for_minutes("6mwt", 6),
     _for_minutes("2mwt", 2),
+    TimedTest(
+        "stairs", "timed_tests.stairs", "stairs", ("steps",), (_STEPS, _HEART),
+        ("timed_tests.stands_before_the_stairs", "timed_tests.press_start_say_go"),
+        "timed_tests.climbs_stairs",
+        "timed_tests.stop_on_the_last_stair",
+        ("stairs_time", "stairs_steps", "stairs_rate"), ("steps", "cadence", "heart"),
+    ),
     TimedTest(
         "tug", "timed_tests.tug", "tug", ("distance_m", "aid"), (_CHAIR, _HEART),
         (

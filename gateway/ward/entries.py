@@ -26,7 +26,7 @@ MOST: Final = 300
 NOTE: Final = "note: "
 """Before the text of a note among the marks of a session: no test goes by it, whatever it says."""
 TIMED: Final[Mapping[str, str]] = {
-    "10mwt": "tmwt10_time", "4mwt": "tmwt4_time", "tug": "tug_total", "5xsts": "sts5_time",
+    "10mwt": "tmwt10_time", "4mwt": "tmwt4_time", "tug": "tug_total", "5xsts": "sts5_time", "stairs": "stairs_time",
 }  # fmt: skip
 """By the word of a protocol: the result that is nothing but the time from a start to an end."""
 FARTHEST_S: Final = 60.0

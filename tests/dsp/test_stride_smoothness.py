@@ -16,6 +16,9 @@ from simulators.clinic.transfers import Staying
 from simulators.clinic.walks import Walking
 from tests.scoring import detector
 
+COLD_S = 600.0  # where nothing has been compiled yet, and the machine is busy
+pytestmark = pytest.mark.timeout(COLD_S)
+
 RATE_HZ = 100.0
 SEVERITIES = (0.0, 0.5, 1.0)
 

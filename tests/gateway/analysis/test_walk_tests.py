@@ -12,6 +12,7 @@ import pytest
 from config.protocol import read_protocol
 from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
+from dsp.walk_tests.stairs import NOT_MARKED
 from gateway.analysis.walk_tests import course_of, timed_walk
 from gateway.intake.frames import Numbered
 from gateway.model.measurement import Measurement
@@ -57,6 +58,21 @@ def only(results: list[Measurement], metric: str) -> Measurement:
 
 
 PROGRAMME: tuple[Piece, ...] = (Stand(duration_s=4), Walk(speed_mps=1.1, distance_m=14), Stand(duration_s=6))
+
+
+def test_a_session_of_stairs_has_its_time_and_steps_live_and_in_a_replay(tmp_path: Path) -> None:
+    walker = WalkingBody(3, programme=PROGRAMME, repeat=False)
+    (bout,) = walker.truth(22.0).bouts
+    bed = slot("stairs steps=12", PLACES[:2])
+    live = lived(ward(bed), sent(walker, 22.0, PLACES[:2]), 26.0, record=tmp_path / "stairs.rgrec")
+    assert live == [m for step in Replay(tmp_path / "stairs.rgrec").steps() for m in step]
+    time, steps = only(live, "stairs_time"), only(live, "stairs_steps")
+    assert time.value == pytest.approx(bout.end_s - bout.start_s, abs=0.15)
+    assert steps.value == len([m for m in live if m.metric == "initial_contact"])
+    assert only(live, "stairs_rate").value == pytest.approx(720.0 / (bout.end_s - bout.start_s), rel=0.03)
+    assert {(m.quality, m.reason, m.devices) for m in (time, steps)} == {
+        ("degraded", NOT_MARKED, ("left-foot", "right-foot"))
+    }
 
 
 @pytest.mark.parametrize("places", [PLACES[:2], PLACES[2:]])
