@@ -80,10 +80,7 @@ def upgrade(
     """
     if [file is not None, resume, settle].count(True) != 1:
         raise UsageError("say which package: 'rehab-gateway upgrade FILE' (or --resume, or --settle)")
-    if unsigned and len(unsigned.strip()) < WHY_LEAST:
-        raise UsageError("--unsigned takes a sentence: why may it be installed without a signature?")
-    if older and len(older.strip()) < WHY_LEAST:
-        raise UsageError("--older takes a sentence: why is an older version to take the place of the one that runs?")
+    _ask_for_sentences(unsigned, older)
     from gateway.installation.change import Changer, Wish
     from gateway.installation.versions import Versions
 
@@ -96,6 +93,14 @@ def upgrade(
         assert file is not None
         wish = Wish(config, supervisor, unsigned.strip(), within, older.strip())
         _do(lambda: f"version {changer.upgrade(file, _trusted(keys), wish).new} runs")
+
+
+def _ask_for_sentences(unsigned: str, older: str) -> None:
+    """Raise UsageError for a reason that is none."""
+    if unsigned and len(unsigned.strip()) < WHY_LEAST:
+        raise UsageError("--unsigned takes a sentence: why may it be installed without a signature?")
+    if older and len(older.strip()) < WHY_LEAST:
+        raise UsageError("--older takes a sentence: why is an older version to take the place of the one that runs?")
 
 
 def rollback(

@@ -148,7 +148,7 @@ class Changer:
         if not file.is_file():
             raise RefusedError(f"{file}: there is no such file")
         one = is_one_file(file)
-        self._refuse_without_room(file.stat().st_size + (0 if one else read_package(file).size))
+        _refuse_without_room(self._versions.home, file.stat().st_size + (0 if one else read_package(file).size))
         mine, signed = self._versions.home / PACKAGE, self._versions.home / BESIDE
         try:
             if one:
@@ -157,20 +157,13 @@ class Changer:
                 beside = file
                 bring(file, mine, self._say)
             package = read_package(mine)
-            self._refuse_without_room(package.size)
+            _refuse_without_room(self._versions.home, package.size)
             return package, self._signer(mine, beside, keys, wish)
         except BaseException:
             durable.remove(mine)
             raise
         finally:
             shutil.rmtree(signed, ignore_errors=True)
-
-    def _refuse_without_room(self, size: int) -> None:
-        free, need = shutil.disk_usage(self._versions.home).free, size + SPARE
-        if need > free:
-            raise RefusedError(
-                f"{self._versions.home} has {free // MB} MB free, and this takes {need // MB} MB: make room"
-            )
 
     def _signer(self, mine: Path, beside: Path, keys: Keys, wish: Wish) -> str:
         """Return the id of the key that signed, nothing where nobody did and that may be; raises SignatureError."""
@@ -348,6 +341,12 @@ def _settings(config: Path) -> Settings | None:
         return load(config, on_unknown=lambda _problem: None)
     except ConfigError as error:
         raise RefusedError(str(error)) from error
+
+
+def _refuse_without_room(home: Path, size: int) -> None:
+    free, need = shutil.disk_usage(home).free, size + SPARE
+    if need > free:
+        raise RefusedError(f"{home} has {free // MB} MB free, and this takes {need // MB} MB: make room")
 
 
 def _refuse_older(change: Change, wish: Wish) -> str:
