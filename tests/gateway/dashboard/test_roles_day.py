@@ -108,6 +108,15 @@ async def people(browser: Browser, ward: Ward) -> AsyncIterator[dict[str, Browse
         await context.close()
 
 
+@pytest_asyncio.fixture(autouse=True, loop_scope="module")
+async def tablets_put_away(people: dict[str, BrowserContext]) -> AsyncIterator[None]:
+    """Close what was open after each: pages of seventy beds that nobody looks at would take the time of the devices."""
+    yield
+    for context in people.values():
+        for page in context.pages:
+            await page.close()
+
+
 async def post(context: BrowserContext, ward: Ward, path: str, role: str, **fields: Any) -> APIResponse:
     """Ask as a page of ours does."""
     headers = {
