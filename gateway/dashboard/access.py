@@ -141,6 +141,11 @@ def may_change(who: str) -> list[str]:
     return [name for name in WARD if may(who, "POST", f"/api/ward/{name}")]
 
 
+def may_pair(who: str) -> list[str]:
+    """Return what a role may have done with devices."""
+    return [name for name in DEVICE_WORK if may(who, "POST", f"/api/devices/{name}")]
+
+
 def may_answer(who: str) -> list[str]:
     """Return the answers to notices that a role may give."""
     return [name for name in NOTICE_WORK if may(who, "POST", f"/api/notices/{name}")]

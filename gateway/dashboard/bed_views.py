@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+from drivers.registry import load_driver
 from gateway.dashboard.registry import Registry
 from gateway.dashboard.ward import MICRO, Ward
 
@@ -48,6 +50,7 @@ def dock_view(ward: Ward) -> Json:
             {
                 "id": one["id"],
                 "driver": one["driver"],
+                "blinks": _blinks(one["driver"]),
                 "bed": one["bed"],
                 "label": registry.beds.get(one["bed"] or "", {}).get("label") or one["bed"],
                 "subject": (registry.subjects.get(one["bed"] or "") or {}).get("id"),
@@ -58,6 +61,15 @@ def dock_view(ward: Ward) -> Json:
             for one in registry.devices
         ],
     }
+
+
+@cache
+def _blinks(driver: str) -> bool:
+    """Whether devices of a driver can show themselves; a driver that this machine has not reads none that can."""
+    try:
+        return load_driver(driver).blinks
+    except ValueError:
+        return False
 
 
 def _charge(ward: Ward, device: str, now_us: int) -> Json:

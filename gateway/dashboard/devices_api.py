@@ -12,9 +12,8 @@ import asyncio
 from aiohttp import web
 
 from gateway.dashboard.access import DEVICE_WORK
-from gateway.dashboard.outside_text import clean
 from gateway.dashboard.ward import Ward
-from gateway.dashboard.ward_api import NOT_ASKED, Json, Outcome, WardApi, asked, error_of, not_asked, sentence
+from gateway.dashboard.ward_api import NOT_ASKED, Json, Outcome, WardApi, asked, error_of, not_asked, refusal_of
 from gateway.dashboard.ward_requests import NoAnswerError, NotSentError
 from gateway.texts.languages import text
 from gateway.wire.commands import DEVICES_RESULT
@@ -45,7 +44,7 @@ async def _work(api: WardApi, ward: Ward, name: str, payload: Json) -> Outcome:
     except TimeoutError:
         return error_of(504, text("answers.not_done", seconds=f"{LONGEST_S:g}"))
     except _RefusedError as error:
-        return error_of(409, clean(sentence(str(error))))
+        return error_of(409, refusal_of(error.answer))
 
 
 async def _result(api: WardApi, ward: Ward, name: str, payload: Json) -> Json:
@@ -58,16 +57,20 @@ async def _result(api: WardApi, ward: Ward, name: str, payload: Json) -> Json:
             break
         await asyncio.sleep(POLL_S)
     if "problem" in found:
-        raise _RefusedError(str(found["problem"]))
+        raise _RefusedError({**found, "error": found["problem"]})
     result: Json = found["result"]
     return result
 
 
 def _accepted(answer: Json) -> Json:
     if answer["ok"] is not True:
-        raise _RefusedError(str(answer.get("error") or "the gateway said no"))
+        raise _RefusedError(answer)
     return answer
 
 
 class _RefusedError(Exception):
-    """The gateway does not do it, or it did not work; in the gateway's sentence."""
+    """The gateway does not do it, or it did not work; ``answer`` says why."""
+
+    def __init__(self, answer: Json) -> None:
+        super().__init__()
+        self.answer = answer

@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 
 from gateway.audit.access_log import Person
 from gateway.dashboard import login_page
-from gateway.dashboard.access import NOBODY, may, may_answer, may_change, may_see
+from gateway.dashboard.access import NOBODY, may, may_answer, may_change, may_pair, may_see
 from gateway.dashboard.connections import HERE, Owner, own
 from gateway.dashboard.guard import SAFE_METHODS, names_its_page
 from gateway.dashboard.hashing import BusyError, Hashing
@@ -187,6 +187,7 @@ async def who_am_i(request: web.Request) -> web.Response:
             "may": may_change(session.user.role),
             "reads": may(session.user.role, "GET", "/report/{session}"),
             "may_answer": may_answer(session.user.role),
+            "may_pair": may_pair(session.user.role),
         }
         if gate and session
         else {}

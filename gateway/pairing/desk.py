@@ -21,6 +21,7 @@ from gateway.pairing.listing import bluetooth_drivers, listing
 from gateway.pairing.motion import LEAST_TAP, Motion, clearest, lifted_side, not_with, side_of
 from gateway.pairing.visit import Visit, reason, visiting
 from gateway.pairing.worn import Worn
+from gateway.ward.refusals import refused
 from gateway.ward.rules import find_bed, find_device
 from gateway.ward.state import WardState
 
@@ -31,10 +32,6 @@ MOST_VISITED = 16  # devices that are connected at once for a tap: more take lon
 POLL_S = 0.05
 
 Json = dict[str, Any]
-
-
-class PairingError(ValueError):
-    """It cannot be done, or did not work; the text is one sentence for whoever asked."""
 
 
 class Desk:
@@ -74,7 +71,7 @@ class Desk:
         """Have a device of the ward show itself."""
         found = self._device(device)
         if not load_driver(found.driver).blinks:
-            raise PairingError(f"'{device}' has nothing that blinks: name none, and tap the one in your hand")
+            raise refused("does_not_blink", device=device)
         if self._keeps(found):
             await self._blink_worn(device)
             await asyncio.sleep(_length(for_s))
@@ -92,7 +89,7 @@ class Desk:
         ]
         chosen = asked[:MOST_VISITED]
         if not chosen:
-            raise PairingError("every device of the ward is on somebody: name those that it may be")
+            raise refused("all_worn")
         async with self._watching(chosen) as motions:
             await self._until_they_send(motions, all_of_them=False)
             await asyncio.sleep(_length(for_s))
@@ -113,9 +110,9 @@ class Desk:
         find_bed(ward, bed)
         legs = [device for device in ward.devices_in(bed) if side_of(device.placement)]
         if side not in ("left", "right"):
-            raise PairingError(f"a leg is 'left' or 'right', not '{side}'")
+            raise refused("no_leg", side=side)
         if not [device for device in legs if side_of(device.placement) == side]:
-            raise PairingError(f"nobody wears a sensor on the {side} leg in bed '{bed}'")
+            raise refused(f"no_sensor_{side}", bed=bed)
         async with self._watching(legs) as motions:
             await self._until_they_send(motions, all_of_them=True)
             motions.update({name: Motion() for name in motions})  # from now on
@@ -133,10 +130,10 @@ class Desk:
         }  # fmt: skip
 
     def _see_unchanged(self, before: WardState, bed: str) -> None:
-        """See that the same person wears the same devices in the same places; raises PairingError."""
+        """See that the same person wears the same devices in the same places; raises RefusedError."""
         now = self._ward()
         if _worn_in(now, bed) != _worn_in(before, bed):
-            raise PairingError(f"what is worn in bed '{bed}', or by whom, changed meanwhile: lift the leg once more")
+            raise refused("changed_meanwhile", bed=bed)
 
     async def bond(self, *, address: str, passkey: int | None = None) -> Json:
         """Bond with a device by Bluetooth."""
@@ -186,13 +183,13 @@ class Desk:
                 yield motions
 
     async def _until_they_send(self, motions: dict[str, Motion], *, all_of_them: bool) -> None:
-        """Wait until all send, for so long; raises PairingError where none does, or one that is needed."""
+        """Wait until all send, for so long; raises RefusedError where none does, or one that is needed."""
         loop = asyncio.get_running_loop()
         until_s = loop.time() + REACH_S
         while silent := [name for name in motions if not motions[name].samples]:
             if loop.time() > until_s:
                 if all_of_them or len(silent) == len(motions):
-                    raise PairingError(f"nothing comes from '{silent[0]}': is it charged, switched on and in range?")
+                    raise refused("nothing_comes", device=silent[0])
                 break
             await asyncio.sleep(POLL_S)
 
@@ -207,9 +204,9 @@ def plain(error: Exception) -> str:
 
 
 def _length(for_s: float) -> float:
-    """Return a time to wait; raises PairingError for one that nobody waits."""
+    """Return a time to wait; raises RefusedError for one that nobody waits."""
     if isinstance(for_s, bool) or not isinstance(for_s, int | float) or not 0 < for_s <= LONGEST_S:
-        raise PairingError(f"for_s is above 0 and at most {LONGEST_S:g}")
+        raise refused("wrong_length", most=LONGEST_S)
     return float(for_s)
 
 
@@ -217,4 +214,4 @@ def _address(text: str) -> str:
     try:
         return bluetooth_address(text)
     except (ValueError, AttributeError, TypeError):
-        raise PairingError("address is a Bluetooth address, such as D4:22:CD:00:00:09") from None
+        raise refused("no_address") from None

@@ -15,6 +15,7 @@ from typing import Any
 from drivers.errors import LinkError
 from gateway.pairing.desk import Desk, plain
 from gateway.run.ward_commands import person
+from gateway.ward.refusals import RefusedError, refused
 from gateway.wire.commands import DEVICES, DEVICES_RESULT
 
 log = logging.getLogger(__name__)
@@ -82,11 +83,11 @@ class PairingCommands:
     def _begin(self, name: str, work: Work, fields: Mapping[str, Any]) -> int:
         for under_way, job in self._jobs.values():
             if not job.done():
-                raise ValueError(f"'{under_way}' is under way, which needs the radio: wait until it is done")
+                raise refused("under_way", what=under_way)
         now = self._monotonic()
         self._begun = [at for at in self._begun if at > now - WITHIN_S]
         if len(self._begun) >= MOST_BEGUN:
-            raise ValueError(f"that was asked for {MOST_BEGUN} times within {WITHIN_S / 60:g} minutes: wait a little")
+            raise refused("asked_too_often", most=MOST_BEGUN, minutes=WITHIN_S / 60)
         self._begun.append(now)
         self._numbers += 1
         self._jobs[self._numbers] = name, asyncio.run_coroutine_threadsafe(self._run(work(**fields)), self._loop)
@@ -107,7 +108,9 @@ class PairingCommands:
         except CancelledError:
             return {"job": number, "done": True, "problem": "the gateway was stopped meanwhile"}
         except (LinkError, ValueError) as error:
-            return {"job": number, "done": True, "problem": plain(error)}
+            said = error.said if isinstance(error, RefusedError) else None
+            named = {} if said is None else {"said": said._asdict()}
+            return {"job": number, "done": True, "problem": plain(error), **named}
         except Exception as error:  # a defect of ours, or of one driver, is no reason to leave whoever asked waiting
             log.exception("%s failed", name)
             return {"job": number, "done": True, "problem": f"{type(error).__name__}: {error}"}

@@ -24,14 +24,14 @@ export function changeAt(name) {
 export const change = (name, fields, key) => send(`api/ward/${name}`, gateway, fields, key);
 
 // The same of anything that is asked of a gateway by its name.
-export async function send(path, of, fields, key) {
+export async function send(path, of, fields, key, withinMs = ANSWER_MS) {
   const { user } = await signedIn; // whose name stands on this page
   try {
     const response = await fetch(new URL(inMyLanguage(`${path}?gateway=${encodeURIComponent(of)}`), ROOT), {
       method: "POST",
       headers: { "Content-Type": "application/json", "Idempotency-Key": key, "Signed-In-As": user },
       body: JSON.stringify(fields),
-      signal: AbortSignal.timeout(ANSWER_MS),
+      signal: AbortSignal.timeout(withinMs),
     });
     const text = await response.text();
     if (response.ok) return JSON.parse(text);

@@ -1,7 +1,11 @@
 // The dock: which sensors are free, how full they are, and who wears the others.
 
-import { $, keep, make, mark, ofGateway, say } from "./dom.js";
+import { Ask } from "./ask.js";
+import { changeAt } from "./change.js";
+import { Pairing } from "./dock_pairing.js";
+import { $, attribute, keep, make, mark, ofGateway, say } from "./dom.js";
 import { follow, silence } from "./live.js";
+import { signedIn } from "./session.js";
 import { t } from "./texts.js";
 import { LOW_BATTERY, age, driverWords, long, state } from "./words.js";
 
@@ -18,11 +22,25 @@ const GROUPS = [
   { id: "worn", title: t("common.worn"), why: t("dock.patient_sending"), has: () => true },
 ];
 
+const SAID_MS = 20_000; // so long it stands what was done
+
 let told = null;
+let pairing = null;
+let hide = 0;
+
+function tell(text) {
+  say($("change"), text);
+  $("change").hidden = false;
+  clearTimeout(hide);
+  hide = setTimeout(() => { $("change").hidden = true; }, SAID_MS);
+}
+
+const dialog = new Ask((_answer, said) => tell(said), tell);
 
 function makeSensor() {
   return make("li", {}, make("h3"), make("p", { className: "kind" }), make("p", { className: "where" }),
-    make("p", { className: "charge" }), make("meter", { min: 0, max: 100, low: LOW_BATTERY, high: FULL_BATTERY, optimum: 100 }));
+    make("p", { className: "charge" }), make("meter", { min: 0, max: 100, low: LOW_BATTERY, high: FULL_BATTERY, optimum: 100 }),
+    make("button", { type: "button", hidden: true }));
 }
 
 function where(sensor) {
@@ -33,13 +51,17 @@ function where(sensor) {
 
 function updateSensor(item, sensor) {
   mark(item, isLow(sensor) ? "sensor low" : "sensor");
-  const [name, kind, place, charge, meter] = item.children;
+  const [name, kind, place, charge, meter, blink] = item.children;
   say(name, sensor.id);
   say(kind, driverWords(sensor.driver));
   say(place, where(sensor));
   const percent = known(sensor) ? Math.round(sensor.battery) : null;
   const heard = percent === null ? "" : age(sensor.battery_age_s + silence());
   say(charge, percent === null ? t("dock.battery_not_told") : isLow(sensor) ? t("dock.battery_low", { percent, heard }) : t("dock.battery", { percent, heard }));
+  blink.hidden = !pairing?.blinks || !sensor.blinks;
+  say(blink, t("dock_pairing.blink"));
+  attribute(blink, "aria-label", t("dock_pairing.blink_label", { id: sensor.id }));
+  blink.onclick = () => pairing.blink(sensor.id);
   meter.hidden = percent === null;
   meter.ariaLabel = t("dock.battery_of", { id: sensor.id });
   if (percent !== null && meter.value !== percent) meter.value = percent;
@@ -74,9 +96,13 @@ function show() {
   keep($("groups"), grouped(found), makeGroup, updateGroup);
   $("empty").hidden = found.length > 0;
   say($("empty"), told.number === null ? t("dock.waiting_for_gateway_has_not") : told.sensors.length ? t("dock.no_sensor_matches") : t("dock.ward_has_no_sensors_yet"));
+  changeAt(told.gateway);
+  pairing?.show();
+  dialog.refresh();
   const worn = told.sensors.filter(({ bed }) => bed).length;
   say($("counts"), told.sensors.length ? t("dock.on_nobody_worn", { worn: told.sensors.length - worn, worn2: worn }) : "");
 }
 
 $("find").addEventListener("input", show);
+signedIn.then(({ may = [], may_pair: mayPair = [] }) => { pairing = new Pairing({ ward: () => told, dialog, may, mayPair }); show(); });
 follow(ofGateway("?view=dock"), (state) => { told = state; show(); });

@@ -6,6 +6,7 @@ import { choice } from "./wall.js";
 const MOST = 24; // tiles: more are not read at a glance
 const LARGEST = 6; // times the smallest tile: one bed alone is read from across any room
 const SMALLEST = 0.6; // on a screen that has not even room for one
+const TALL = 1.1; // height beside width: from here on a number stands below the other
 const SHORTEST_TURN_S = 5; // a page has to be read
 const CALM_FACTOR = 2; // for those who asked for less motion: half as often, and without fading
 const FADE_MS = 400;
@@ -49,7 +50,9 @@ export class Kiosk {
 
   // How many tiles a page has, of so many in all; the grid is told, and how large they are.
   size(count) {
-    const { columns, rows, scale } = arranged(count, room());
+    const place = room();
+    const { columns, rows, scale } = arranged(count, place);
+    document.body.classList.toggle("tall", place.height / rows > TALL * (place.width / columns));
     for (const [name, value] of Object.entries({ columns, rows, scale })) document.documentElement.style.setProperty(`--${name}`, value);
     return columns * rows;
   }

@@ -50,7 +50,7 @@ async def test_each_sensor_stands_where_it_is_and_axe_finds_nothing(
         simulated.faults["bay-1-left-foot"] = {"state": "silent"}
         simulated.publish_ward(registry())
         await page.goto(f"{address}dock")
-        await expect(page.locator("h2")).to_have_text(
+        await expect(page.locator("#groups h2")).to_have_text(
             ["To charge (1)", "On nobody (2)", "Worn, and not heard (1)", "Worn (2)"]
         )
         await expect(page.locator(".sensor.low")).to_contain_text("▲ Battery low, 12 %")

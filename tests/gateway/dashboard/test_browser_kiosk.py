@@ -25,7 +25,7 @@ ROOM = """() => {
     over: Math.max(...each.map((one) => one.bottom)) - innerHeight,
   };
 }"""
-WALLS = {(1920, 1080): {1: 120, 4: 60, 12: 40, 24: 32}, (1280, 800): {1: 80, 4: 42, 12: 28}}
+WALLS = {(1920, 1080): {1: 120, 3: 64, 4: 60, 12: 40, 24: 32}, (1280, 800): {1: 80, 4: 42, 12: 28}}
 """By the size of a screen: how large the name of a bed has to be, in pixels, where so many beds are shown."""
 
 

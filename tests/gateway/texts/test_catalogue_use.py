@@ -24,12 +24,13 @@ IN_PAGE = re.compile(r"\{\{([a-z0-9_.]+)\}\}")
 MADE = {"timed_tests": re.compile(r"(walk_\d+_m_\w+|walks_\w+|walk_\d+_minutes|stop_after_\d+_minutes)"),
         "notice_says": re.compile("."), "notice_advice": re.compile("."), "notice_kinds": re.compile("."),
         "doubts": re.compile("."), "device_advice": re.compile("."),
-        "refusals": re.compile("field_|protocol_")}  # fmt: skip
+        "refusals": re.compile("field_|protocol_|no_sensor_")}  # fmt: skip
 """Keys that are put together: which of a section."""
 SENTENCE = re.compile(r"[A-Z][a-z]+[ .!?,:…]|[A-Z][a-z]{2,}$|[a-z]{2,} [a-z]{2,}")
 """What words for people look like, and names in code do not."""
 NOT_FOR_PEOPLE = re.compile(
     r"^(input, select|select, input|:checked, input|#report, #forms form|Content-Type|Idempotency-Key|Signed-In-As"
+    r"|#scan, #tap, .sensor button"
     r"|ResizeObserver loop|rehab-gateway tries|px system-ui, sans-serif|10mwt, 6mwt, tug, treadmill, rest …"
     r"|(?:10mwt|6mwt|2mwt|balance) .*|bed nobody|remark breaks|preview doubt|sensor low|lasts up|side (?:left|right)"
     r"|wearer of|not walking|on stairs|no status|axis not known from walking yet|no standing pose before walking"
