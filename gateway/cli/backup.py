@@ -49,9 +49,7 @@ def restore(file: Path, key_file: Path | None, *, replace: bool, under: Path, lo
         say(f"what was there is in {folder}")
     say(f"{done.unsent} measurements were not stored yet when the backup was made: they are sent now.")
     say("What was measured after the backup is not in it. The gateway goes on in a new epoch, and the audit says so.")
-    say(
-        "Who is in which bed is as it was then: see that it is right ('rehab-gateway ward show', or the page Beds)."
-    )
+    say("Who is in which bed is as it was then: see that it is right ('rehab-gateway ward show', or the page Beds).")
     say("Then: sudo systemctl start rehab-gateway@run rehab-gateway@historian rehab-gateway@dashboard")
 
 
