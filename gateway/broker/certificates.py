@@ -128,10 +128,8 @@ def refusal(broker: Broker) -> str:
 
 def _in_words(error: OSError) -> str:
     """Return what the system says of a connection that did not come about, and not the name of an exception."""
-    if error.filename is not None:
-        return ""  # a certificate, say: which one is in the text
     if isinstance(error, FileNotFoundError):
-        return "its socket is not there: it has ended, or is being started again"
+        return ""  # a certificate: OpenSSL does not say which
     if isinstance(error, ConnectionRefusedError):
         return "nobody answers there: does the broker run, and are address and port right?"
     return (error.strerror or "").lower()

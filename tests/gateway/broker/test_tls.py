@@ -371,7 +371,6 @@ def test_one_name_for_two_is_refused() -> None:
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        (FileNotFoundError(2, "No such file or directory"), "its socket is not there"),
         (ConnectionRefusedError(111, "Connection refused"), "nobody answers there"),
         (OSError(113, "No route to host"), "no route to host"),
         (ValueError("odd"), "ValueError: odd"),
