@@ -69,7 +69,9 @@ def simulate(
     With --ward FILE the devices of a gateway's configuration. Where its radio is the simulated one, the same file runs
     the gateway; else --write-config writes one that finds them.
     """
-    if context.invoked_subcommand is not None:
+    if (command := context.invoked_subcommand) is not None:
+        if given := _typed(context):
+            raise typer.BadParameter(f"{given} before '{command}' would say nothing: write it behind '{command}'")
         return
     if ward is None:
         raise typer.BadParameter("name a ward (--ward FILE) or one of the commands")
@@ -81,6 +83,15 @@ def simulate(
         scene = ward_from_file(file, ports=ports.absolute(), seed=seed, speed=speed, faults=faults)
     air = socket or file.socket or SOCKET
     asyncio.run(_run(scene, air.absolute(), ports.absolute(), write_config, wait_s=0.0))
+
+
+def _typed(context: typer.Context) -> str:
+    """Return the first option that somebody has typed for a command that takes none of them."""
+    for param in context.command.params:
+        source = context.get_parameter_source(param.name) if param.name else None
+        if source is not None and source.name == "COMMANDLINE":
+            return param.opts[0]
+    return ""
 
 
 @app.command("ward")

@@ -126,6 +126,15 @@ def refusal(broker: Broker) -> str:
     return ""
 
 
+def _in_words(error: OSError) -> str:
+    """Return what the system says of a connection that did not come about, and not the name of an exception."""
+    if isinstance(error, FileNotFoundError):
+        return ""  # a certificate: OpenSSL does not say which
+    if isinstance(error, ConnectionRefusedError):
+        return "nobody answers there: does the broker run, and are address and port right?"
+    return (error.strerror or "").lower()
+
+
 def explain(error: str | BaseException) -> str:
     """Return a failure of TLS as a sentence; other failures, and texts, as they are."""
     if isinstance(error, ssl.SSLCertVerificationError):
@@ -133,7 +142,7 @@ def explain(error: str | BaseException) -> str:
     plain = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else error
     found = _TLS.search(plain)
     if found is None:
-        return plain
+        return _in_words(error) or plain if isinstance(error, OSError) else plain
     reason = found[1] or "NO_START_LINE"  # without a word of why, OpenSSL found nothing to read
     sentence = next((sentence for end, sentence in _REASONS if reason.endswith(end)), "")
     return sentence or f"TLS failed: {reason.lower().replace('_', ' ')}"

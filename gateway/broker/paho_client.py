@@ -59,6 +59,9 @@ class PahoClient(paho.Client):
             sock.settimeout(CONNECT_TIMEOUT_S)
             with short_path(Path(self.host)) as path:
                 sock.connect(path)
+        except FileNotFoundError:
+            sock.close()
+            raise DoorError("its socket is not there: it has ended, or is being started again") from None
         except OSError:
             sock.close()
             raise

@@ -51,7 +51,8 @@ def what_ended(kind: type[BaseException], error: BaseException) -> str:
     sentence = " ".join(str(error).split()).rstrip(".") or kind.__name__
     if kind.__module__.partition(".")[0] in OURS:
         advice = getattr(error, "advice", "")
-        return f"{sentence}. {advice}" if advice else sentence
+        end = "" if sentence.endswith("?") else "."
+        return f"{sentence}{end} {advice}" if advice else sentence
     if isinstance(error, ImportError):
         return f"{sentence}: it is not installed completely; install the package again"
     if isinstance(error, OSError):

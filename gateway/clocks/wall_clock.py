@@ -89,8 +89,13 @@ class WallClock:
         self._best = self._trust()
         self.believed = self._best == KEPT
         self.corrections: deque[Correction] = deque()
-        if not self.believed:
-            self.corrections.append(Correction(0, believed=False, likely=self._best == POSSIBLE))
+        if doubt := self.doubt:
+            self.corrections.append(doubt)
+
+    @property
+    def doubt(self) -> Correction | None:
+        """What is to be said of whatever begins now; None while the clock is believed."""
+        return None if self.believed else Correction(0, believed=False, likely=self._best == POSSIBLE)
 
     def utc_us(self, monotonic_ns: int) -> int:
         """Return UTC at a monotonic time near the last look."""

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from config.settings import Settings
@@ -145,10 +145,19 @@ class Work:
     def _follow(self, ward: Ward) -> None:
         """Begin with the devices that are worn now, end with those that are not."""
         self._ward = ward
-        self._sessions |= _subjects(ward)
+        begun = {session: of for session, of in _subjects(ward).items() if session not in self._sessions}
+        self._sessions |= begun
+        self._doubt(begun)
         for session in list(self._sessions)[:-MOST_SESSIONS]:
             del self._sessions[session]
         self.devices.follow()
+
+    def _doubt(self, begun: Mapping[str, str]) -> None:
+        """Say of sessions that begin while the clock is not believed what was said of those before them."""
+        doubt = self._gateway.wall.doubt
+        if doubt is not None and begun:
+            at_us, simulated = self._gateway.utc_us(), self._settings.simulated
+            self._event_delays.append(corrected(doubt, list(begun.items()), at_us=at_us, simulated=simulated), ())
 
     def _correct(self, end_ns: int, frames: Sequence[Numbered]) -> None:
         """Say by how much all that was measured before is off, where this step moves the time."""

@@ -49,3 +49,17 @@ def test_what_lay_in_its_memory_is_as_old_as_its_clock_says() -> None:
 
 def test_it_is_silent_while_nobody_uses_it() -> None:
     assert make_driver("blood_pressure").silence_s == NOBODY_USES_IT_S
+
+
+@pytest.mark.parametrize(("record", "within_s"), [("028a0058007800e8070b1d160839", 60), ("008a0058007800", 2)])
+def test_a_measurement_that_is_delivered_twice_is_one(record: str, within_s: int) -> None:
+    decoder = make_driver("blood_pressure").decoder()
+    second = within_s * 10**9
+    arrivals = (10**9, 10**9 + 9_000_000, 10**9 + second // 2, 10**9 + second // 2 + second)
+    rows = [
+        len(packet.samples)
+        for at_ns in arrivals
+        for packet in decoder.decode([Frame(at_ns, "measurement", bytes.fromhex(record))])
+    ]
+    assert rows == [1, 1], "the last one comes when it may well be another"
+    assert decoder.faults["measurement delivered twice"] == 2

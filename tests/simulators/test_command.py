@@ -135,3 +135,10 @@ async def test_devices_that_one_person_wears_are_on_one_body(tmp_path: Path) -> 
         turned.append(motion.gyr)
     assert np.abs(turned[0]).max() > 1.0
     np.testing.assert_array_equal(turned[0], turned[1])
+
+
+@pytest.mark.parametrize("option", [["--speed", "2"], ["--fault", "x:drop@1"], ["--write-config", "sim.toml"]])
+def test_an_option_that_would_say_nothing_is_refused(option: list[str]) -> None:
+    result = CliRunner().invoke(app, [*option, "ward", "--beds", "1"])
+    assert result.exit_code == 2
+    assert f"{option[0]} before 'ward' would say" in result.output

@@ -367,3 +367,14 @@ async def test_it_ends_with_a_killed_gateway(kind: str, tmp_path: Path) -> None:
     parent.kill()
     await parent.wait()
     await until(lambda: not asyncio.run(answers(tmp_path / "b")))
+
+
+async def test_a_broker_that_was_killed_is_told_in_words(tmp_path: Path) -> None:
+    folder = tmp_path / "broker"
+    folder.mkdir(0o700)
+    write_door(folder, Door(SOCKET))
+    link = Link(OwnBroker(folder=folder), client_id="late", handler=Listener())
+    link.start()
+    await until(lambda: link.last_error)
+    await asyncio.to_thread(link.stop)
+    assert link.last_error.startswith("its socket is not there")

@@ -366,3 +366,15 @@ def test_historian_and_dashboard_may_have_certificates_of_their_own() -> None:
 def test_one_name_for_two_is_refused() -> None:
     with pytest.raises(ValueError, match="'historian' is two of them"):
         access_list(SITE, ["historian"], ["historian"], ["dashboard"])
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "nobody answers there"),
+        (OSError(113, "No route to host"), "no route to host"),
+        (ValueError("odd"), "ValueError: odd"),
+    ],
+)
+def test_a_connection_that_does_not_come_about_is_told_in_words(error: Exception, words: str) -> None:
+    assert explain(error).startswith(words)

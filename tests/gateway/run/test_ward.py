@@ -28,7 +28,7 @@ from gateway.machine.facts import Clock
 from gateway.machine.watchdog import ServiceManager
 from gateway.model.measurements import Measurements
 from gateway.model.row import AUDIT
-from gateway.model.wall_correction import METRIC, MICRO
+from gateway.model.wall_correction import METRIC, MICRO, NOT_KEPT
 from gateway.outbox.outbox import Outbox
 from gateway.recordings.replay import Replay
 from gateway.run.run import Gateway
@@ -273,6 +273,22 @@ async def test_a_clock_that_is_set_moves_the_times_of_who_has_left_too(settings:
         sessions = {m["session"] for subject in ("p-1", "p-2") for m in desk.of(subject)}
         await until(lambda: {m["session"] for s in ("p-1", "p-2") for m in desk.of(s, METRIC)} == sessions)
     assert {round(m["value"]) for m in desk.of("p-1", METRIC)} == {HOUR_US // MICRO}
+
+
+async def test_what_begins_while_the_clock_is_not_believed_is_doubted_too(settings: Settings, desk: Desk) -> None:
+    wall = WallClock(read, lambda: Clock(synchronised=False, max_error_s=0.0))
+    async with running(settings, Wearer(FIRST_BPM), Wearer(NEIGHBOUR_BPM), wall=wall):
+        await until(lambda: desk.of("p-1"))
+        started = await desk.change("session-start", subject="p-1", protocol="rest")
+        await desk.change("discharge", subject="p-2")
+        await desk.change("admit", subject="p-3", bed="bay-2")
+        await desk.change("assign", device="strap-2", bed="bay-2", placement="chest")
+        await until(lambda: [m for m in desk.of("p-1") if m["session"] == started["session"]] and desk.of("p-3"))
+        sessions = {m["session"] for subject in ("p-1", "p-2", "p-3") for m in desk.of(subject)}
+        words = [m for subject in ("p-1", "p-2", "p-3") for m in desk.of(subject, METRIC)]
+    assert {m["session"] for m in words} == sessions
+    assert {(m["value"], m["quality"], m["reason"]) for m in words} == {(0.0, "degraded", NOT_KEPT)}
+    assert len(words) == len(sessions)
 
 
 async def test_a_step_that_fails_does_not_undo_a_change(
