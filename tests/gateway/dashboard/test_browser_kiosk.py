@@ -41,7 +41,7 @@ async def test_the_fewer_beds_a_wall_shows_the_larger_they_are(
             await expect(page.locator(".tile .number b").first).to_have_text(re.compile(r"\d"))
             await expect(page.locator(".tile")).to_have_count(beds)
             room = await page.evaluate(ROOM)
-            assert room["covered"] > 0.75, (beds, room)  # empty places and what lies between
+            assert room["covered"] > 0.7, (beds, room)  # one empty place of four, and what lies between
             assert room["label"] >= least, (beds, room)
             assert room["number"] >= least, (beds, room)
             assert room["over"] <= 0, (beds, room)
