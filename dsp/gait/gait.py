@@ -105,7 +105,7 @@ class Walk:
         self._algorithms: dict[Foot, str] = {"left": FOOT_ALGORITHM, "right": FOOT_ALGORITHM, **given}
         self._unlike = len(set(given.values())) > 1
         self._pause_s = self._plausible_of["stride_time"][1]
-        self._pending: list[tuple[float, Foot, int, tuple[float, ...]]] = []
+        self._pending: list[tuple[float, Foot, int, Contact | Shape]] = []
         self._sync_s: float | None = None
         self._done_s = -math.inf
         self._out: list[Result] = []
@@ -140,21 +140,23 @@ class Walk:
         """
         self._sync_s = sync_s
         for contact in contacts:
-            self._wait(contact.time_s, contact.side, int(contact.kind), (float(contact.confidence),))
+            if math.isfinite(contact.time_s):
+                heapq.heappush(self._pending, (contact.time_s, contact.side, contact.kind, contact))
         for shape in shapes:
-            self._wait(shape.time_s, shape.side, SHAPE, tuple(map(float, shape[2:])))
+            if math.isfinite(shape.time_s):
+                heapq.heappush(self._pending, (shape.time_s, shape.side, SHAPE, shape))
         while self._pending and self._pending[0][0] <= watermark_s:
-            time_s, side, kind, rest = heapq.heappop(self._pending)
+            time_s, _, _, each = heapq.heappop(self._pending)
             if time_s < self._done_s:
                 self.late += 1
                 continue
             self._done_s = time_s
             if time_s - self._last_step_s > self._pause_s:
                 self._end_bout()
-            if kind == SHAPE:
-                self._shape(Shape(side, time_s, *rest))
+            if isinstance(each, Shape):
+                self._shape(each)
             else:
-                self._add_contact(Contact(side, kind, time_s, rest[0]))
+                self._add_contact(each)
         if watermark_s - self._last_step_s > self._pause_s:
             self._end_bout()
         out, self._out = self._out, []
@@ -166,10 +168,6 @@ class Walk:
         self._end_bout()
         out, self._out = self._out, []
         return found + out
-
-    def _wait(self, time_s: float, side: Foot, kind: int, rest: tuple[float, ...]) -> None:
-        if math.isfinite(time_s):
-            heapq.heappush(self._pending, (float(time_s), side, kind, rest))
 
     def _begin_bout(self) -> None:
         self._feet: dict[Foot, FootState] = {"left": FootState(), "right": FootState()}

@@ -82,12 +82,12 @@ class Blocks:
             acc: (n, 3) specific force, m/s²; a row with NaN is passed over.
         """
         at = np.asarray(index, np.int64)
+        if not len(at) or at.max() <= self._newest:  # all of it was fed before: by another watcher, as a rule
+            return None
         force = np.asarray(acc, float).reshape(len(at), 3)
-        if len(at) and not (at[0] > self._newest and (at[1:] > at[:-1]).all()):
+        if not (at[0] > self._newest and (at[1:] > at[:-1]).all()):
             later = at > np.maximum.accumulate(np.r_[self._newest, at[:-1]])
             at, force = at[later], force[later]
-        if not len(at):
-            return None
         self._newest = int(at[-1])
         if self._rows:
             at, force = np.concatenate([self._rows[0], at]), np.concatenate([self._rows[1], force])

@@ -37,7 +37,7 @@ class ContactBank(Bank):
         devices_with_events: Numbers of the devices of which the newest step decided a contact, or closed a stride.
     """
 
-    __slots__ = ("_closed", "_contacts", "_detector", "_settled_s", "devices_with_events")
+    __slots__ = ("_closed", "_contacts", "_detector", "_settled_s", "_uncertainty_s", "devices_with_events")
 
     def __init__(
         self, detector: FootContacts | ShankContacts, axes: Mapping[int, str], refuse: Refuse | None = None
@@ -48,11 +48,13 @@ class ContactBank(Bank):
         self._contacts: dict[int, list[tuple[int, float, float]]] = {}  # (kind, seconds, confidence) by device number
         self._closed: dict[int, list[tuple[float, ...]]] = {}  # `Shape` without its side
         self._settled_s: list[float] = []  # by sensor
+        self._uncertainty_s: list[float] = []  # by sensor, of its clock
 
     def step(self) -> None:
         """Run the kernel over what was queued."""
         self._contacts, self._closed = {}, {}
         self.devices_with_events = frozenset()
+        self._uncertainty_s = self.uncertainty_s().tolist()
         if not self.queued:
             return
         rows: Any = self.run()
@@ -77,6 +79,10 @@ class ContactBank(Bank):
     def settled_s(self, number: int) -> float:
         """Return the gateway time before which no contact of this sensor will come any more."""
         return self._settled_s[self.attached[number].sensor]
+
+    def clock_doubt_s(self, number: int) -> float:
+        """Return the uncertainty of a sensor's clock (1 sigma) after the newest step, seconds."""
+        return self._uncertainty_s[self.attached[number].sensor]
 
     def mounting(self, number: int) -> Mounting | None:
         """Return how a sensor is found to be strapped on; None while it has sent nothing."""

@@ -19,7 +19,7 @@ import numpy as np
 from config.settings import Device
 from dsp.catalogue import CATALOGUE
 from dsp.found import Found
-from dsp.limits import MOST_FORCE, MOST_SPIN
+from dsp.limits import MOST_FORCE, MOST_SPIN, credible
 from dsp.result import Result, Side
 from gateway.analysis.axes import picks
 from gateway.analysis.motion import (
@@ -49,9 +49,6 @@ SILENT_S: Final = 2.5
 """What waits of a sensor that has sent nothing for so long, longer than any turn, is not left waiting."""
 SPREAD: Final = 37  # turns of devices with neighbouring numbers are far apart: prime to every usual rate
 NOT_FED: Final = -1
-MOST_SIZE: Final = np.array([MOST_FORCE] * 3 + [MOST_SPIN] * 3)
-"""No sensor that is worn measures more. What garbage on the air says instead is a lost sample: one of
-them made a fall of quiet standing, and took away a trial of sway."""
 MOST_DEFECTS: Final = 3
 """An operator that fails so often in one session fails at what this sensor sends: it is not begun anew again."""
 FAILED: Final = "the program failed at these samples: what it knew until here is lost"
@@ -182,9 +179,10 @@ class MotionBank:
 
     def drain(self, numbers: Iterable[int]) -> list[DeviceResult]:
         """Return what came of devices since the last call."""
-        if not self.found:
+        found = self.found
+        if not found or found.keys().isdisjoint(numbers):
             return []
-        return [(result, (number,)) for number in numbers for result in self.found.pop(number, ())]
+        return [(result, (number,)) for number in numbers for result in found.pop(number, ())]
 
     def flush(self, numbers: Iterable[int], silent_since_s: float) -> float:
         """Let devices have their turn that have sent nothing since a gateway time, and of which something waits.
@@ -260,12 +258,12 @@ class MotionBank:
 
     def _hold(self, arrived: ArrivedBatch, first: Ints, counts: Ints, rows: Ints) -> None:
         """Put samples behind those that wait of other rows each, for which there is room."""
-        each = np.repeat(np.arange(len(rows)), counts)
-        place = np.arange(len(each)) - np.repeat(np.cumsum(counts) - counts, counts)
-        at, row = first[each] + place, rows[each]
-        place += self._held[row]
-        self._index[row, place] = arrived.index[at]
-        self._samples[row, place] = arrived.samples[at[:, None], self._column[row]] * self._sign[row]
+        place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        at = np.repeat(first, counts) + place
+        place += np.repeat(rows * ROOM + self._held[rows], counts)
+        picked = at[:, None] * arrived.samples.shape[1] + np.repeat(self._column[rows], counts, axis=0)
+        self._index.reshape(-1)[place] = arrived.index[at]
+        self._samples.reshape(-1, 6)[place] = arrived.samples.take(picked) * np.repeat(self._sign[rows], counts, axis=0)
         self._held[rows] += counts
 
     def _run(self, numbers: Iterable[int]) -> None:
@@ -283,13 +281,12 @@ class MotionBank:
         row, held = sensor.row, int(self._held[sensor.row])
         index = self._index[row, :held].copy()
         samples = self._samples[row, :held]
-        samples = np.where(np.abs(samples) < MOST_SIZE, samples, np.nan)
         self._held[row] = 0
         sensor.last = int(index[-1])
-        turn = max(1, round(sensor.turn_s * sensor.rate_hz))
-        own = number * SPREAD % turn
-        self._due[row] = (sensor.last - own) // turn * turn + turn + own
-        return _Turn(number, index, samples[:, :3].copy(), samples[:, 3:].copy())
+        every = max(1, round(sensor.turn_s * sensor.rate_hz))
+        own = number * SPREAD % every
+        self._due[row] = (sensor.last - own) // every * every + every + own
+        return _Turn(number, index, credible(samples[:, :3], MOST_FORCE), credible(samples[:, 3:], MOST_SPIN))
 
     def _tell_marks(self, number: int) -> None:
         """Tell operators of marks, once it is known where on the grid they lie."""
@@ -357,8 +354,8 @@ def _make(sensor: _Sensor, motion: Motion, worn: Worn, refuse: Callable[[str], N
 def _feed(fed: Iterable[tuple[SharedPart, _Turn]]) -> None:
     """Feed what operators of sensors have in common: each kind once, for all sensors."""
     kinds: dict[type[SharedPart], list[tuple[SharedPart, Ints, Floats]]] = {}
-    for part, turn in fed:
-        kinds.setdefault(type(part), []).append((part, turn.at, turn.acc))
+    for part, taken in fed:
+        kinds.setdefault(type(part), []).append((part, taken.at, taken.acc))
     for kind, alike in kinds.items():
         try:
             kind.feed(alike)

@@ -255,17 +255,17 @@ class PersonMovement(PersonOperators):
         contacts: list[Contact] = []
         shapes: list[Shape] = []
         for leg in self._legs:
-            attached = leg.bank.attached.get(leg.number)
-            if attached is None:
-                continue
             if now_s >= leg.heard_s:
+                attached = leg.bank.attached.get(leg.number)
+                if attached is None:
+                    continue
                 newest_s = attached.timeline.newest_s
                 leg.heard_s = newest_s + SILENT_S
                 was_silent, leg.silent = leg.silent, now_s >= leg.heard_s
                 if leg.silent and not was_silent:
                     contacts.append(Contact(leg.side, GAP, newest_s))  # before the others go on without it
-            if not leg.silent:
-                self._look_again(leg.heard_s)
+            if leg.heard_s < self._look_s and not leg.silent:
+                self._look_s = leg.heard_s
             if leg.number in leg.bank.devices_with_events:
                 contacts += leg.bank.contacts(leg.number, leg.side)
                 shapes += leg.bank.shapes(leg.number, leg.side)
@@ -287,8 +287,9 @@ class PersonMovement(PersonOperators):
         """Return the uncertainty between the clocks of the two legs' sensors; None for one leg."""
         if len(self._legs) < 2:
             return None
-        attached = [leg.bank.attached[leg.number] for leg in self._legs if leg.number in leg.bank.attached]
-        return math.hypot(*(each.timeline.uncertainty_s for each in attached))
+        return math.hypot(
+            *[leg.bank.clock_doubt_s(leg.number) for leg in self._legs if leg.number in leg.bank.attached]
+        )
 
     def _of_legs(self, results: Sequence[Result]) -> list[DeviceResult]:
         """Return each result with the leg that it is of; with both where it rests on the clocks of both."""

@@ -193,6 +193,13 @@ class Bank:
         timelines = next(iter(self.attached.values())).timeline.all
         return timelines.at(self._stream[sensors], index)
 
+    def uncertainty_s(self) -> Floats:
+        """Return the uncertainty of the clock of each sensor, 1 sigma, seconds; none before the first is attached."""
+        for attached in self.attached.values():
+            uncertainty_s: Floats = attached.timeline.all.uncertainty_s[self._stream]
+            return uncertainty_s
+        return np.zeros(0)
+
     def seconds(self, number: int, index: Floats) -> Floats:
         """Return gateway seconds of fractional indices of a device."""
         return self.attached[number].timeline.at(index)

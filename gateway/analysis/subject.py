@@ -128,13 +128,11 @@ class Subject:
 
     def measurement(self, result: Result, devices: Sequence[int], origin: Origin) -> Fields:
         """Return a result, which came from devices with these numbers, as the fields of a `Measurement`."""
-        metric, ids, placement = result.metric, *self._names_of(devices)
+        metric, value, side, start_s, end_s, n, algorithm, n_rejected, quality, reason, sync_s = result
         return (
-            metric, result.value, CATALOGUE[metric].unit, result.side,
-            origin.to_utc_us(result.start_s), origin.to_utc_us(result.end_s),
-            None if result.sync_s is None else round(result.sync_s * 1000, 3),
-            result.n, result.n_rejected, result.quality, result.reason, result.algorithm,
-            ids, placement, self.slot, self.session, self.pseudonym, self._simulated,
+            metric, value, CATALOGUE[metric].unit, side, origin.to_utc_us(start_s), origin.to_utc_us(end_s),
+            None if sync_s is None else round(sync_s * 1000, 3), n, n_rejected, quality, reason, algorithm,
+            *self._names_of(devices), self.slot, self.session, self.pseudonym, self._simulated,
         )  # fmt: skip
 
     def _names_of(self, numbers: Sequence[int]) -> Names:

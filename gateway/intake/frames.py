@@ -80,11 +80,12 @@ def by_device(frames: Sequence[Numbered], rank: NDArray[np.uint16]) -> tuple[NDA
         frames: In order of arrival, as those of each device remain.
         rank: By device number.
     """
-    number = np.fromiter(map(itemgetter(0), frames), np.int64, len(frames))
+    count = len(frames)
+    number = np.fromiter(map(itemgetter(0), frames), np.int64, count)
     sent: Sequence[Frame] = list(map(itemgetter(1), frames))
-    if len(sent) > 1:
+    if count > 1:
         order = rank[number].argsort(kind="stable")  # of 16 bits: in one pass
         number, sent = number[order], itemgetter(*order.tolist())(sent)
-    arrival_ns, channels, data = (list(map(itemgetter(field), sent)) for field in range(3))
+    arrival_ns, channels, data = zip(*sent, strict=True)
     begins = np.flatnonzero(np.concatenate([[True], number[1:] != number[:-1], [True]]))
-    return number[begins[:-1]], Frames(begins, np.array(arrival_ns, np.int64), channels, data)
+    return number[begins[:-1]], Frames(begins, np.fromiter(arrival_ns, np.int64, count), channels, data)
