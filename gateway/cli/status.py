@@ -41,6 +41,8 @@ RETAINED_S = 1.0  # what is retained comes with the subscription
 FRESH_S = 3.0  # a gateway that works says its status each second
 OLD_S = 5.0  # of what is heard while watching: older, and the gateway is silent
 LOOK_S = 0.5
+WELL = "All is well."
+NOTHING_MEASURED = "The gateway is well; nobody wears a device of its ward, so nothing is measured."
 
 OK, ATTENTION = 0, 1  # exit statuses; 2 is a wrong command line (`gateway.cli.ending`)
 MICRO = 1_000_000
@@ -223,7 +225,7 @@ def page(heard: Heard, settings: Settings) -> Group:
     for notice in _active(status) if heard.fresh_at is not None else ():
         parts.append(Text(f"  {notice['text']}: {notice['advice']}", "dim"))
     if not found:
-        parts.append(Text.assemble(("● ", "bold green"), "All is well."))
+        parts.append(Text.assemble(("● ", "bold green"), WELL if status.get("devices") else NOTHING_MEASURED))
     return Group(*parts)
 
 

@@ -95,6 +95,14 @@ def test_all_is_well(config: Path, mosquitto: Child) -> None:
         assert part in shown, part
 
 
+def test_a_ward_that_measures_nothing_is_not_called_well_altogether(config: Path, mosquitto: Child) -> None:
+    with saying(mosquitto.port, a_status()):
+        code, shown, _ = ask(config)
+    assert code == 0
+    assert "nothing is measured" in shown
+    assert "All is well" not in shown
+
+
 def test_a_lost_device_needs_attention_and_its_advice_is_shown(config: Path, mosquitto: Child) -> None:
     notices = Notices("gateway-1")
     notices.update(0.0, 0, [Finding(RULE, "bay-1-chest is not connected", "bay-1-chest", "bay-1")])
