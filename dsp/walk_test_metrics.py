@@ -101,7 +101,7 @@ WALK_TESTS: Final[tuple[Metric, ...]] = (
         " the lower back alone it is degraded.",
     ),
     _test(
-        "stairs_rate", "Stairs a minute", unit="{stairs}/min", unit_text="stairs/min", digits=0, high=300.0,
+        "stairs_rate", "Stairs a minute", unit="/min", unit_text="stairs/min", digits=0, high=300.0,
         description="Stairs of the flight, as the protocol says (`steps`), by that time.",
     ),
     _time("walk_test_stop_time", "Time stopped", high=3600.0, description="Sum of the stops of a walk test."),

@@ -29,7 +29,7 @@ def pack(package: Path, out: Path) -> Path:
             raise RefusedError(f"there is no {path}: gateways take what is signed ('make package SIGNING_KEY=FILE')")
     part = out.with_name(f".{out.name}.part")
     try:
-        with tarfile.open(part, "w", format=tarfile.PAX_FORMAT) as archive:
+        with tarfile.open(part, "w:", format=tarfile.PAX_FORMAT) as archive:
             for path in members:
                 info = tarfile.TarInfo(path.name)  # nothing of this machine: the same files give the same bytes
                 info.size = path.stat().st_size

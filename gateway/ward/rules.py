@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from config.pseudonym import nhs_numbers
 from config.settings import Device, Section
-from config.wording import dotted, sentence, shown
+from config.wording import dotted, sentence, shown, suggestion
 from drivers.registry import make_driver
 from gateway.ward.refusals import RefusedError, refused
 from gateway.ward.state import Bed, Equipment, Session, Subject, WardState
@@ -51,6 +51,8 @@ def _misfit(found: ErrorDetails, model: type[Section]) -> RefusedError:
         return refused(f"field_{kind}", field=where, **{name: bounds[name] for name in BOUNDED[kind]})
     if kind == "missing":
         return refused("field_missing", field=where)
+    if kind == "extra_forbidden" and len(found["loc"]) == 1:
+        return refused("field_extra_forbidden", field=where, hint=suggestion(where, model.model_fields))
     if kind == "string_pattern_mismatch" and "xyz" not in bounds["pattern"]:  # that of axes is another rule
         return refused("field_string_pattern_mismatch", field=where, shown=shown(found["input"], where))
     return RefusedError(sentence(found, model))

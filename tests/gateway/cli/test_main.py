@@ -96,14 +96,6 @@ def test_a_wrong_file_is_one_sentence_and_nothing_starts(command: str, tmp_path:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_gateway_without_slots_has_nothing_to_do(tmp_path: Path) -> None:
-    (tmp_path / "empty.toml").write_text("", "utf-8")
-    done = rehab_gateway("run", str(tmp_path / "empty.toml"))
-    assert done.returncode == 2
-    assert "has no [[slot]]" in done.stderr
-    assert done.stderr.count("\n") == 1
-
-
 @pytest.mark.parametrize(
     "arguments", [["chek"], ["run"], ["demo", "--beds", "many"], ["decode"], ["decode", "eeg", "00"]], ids=" ".join
 )

@@ -136,7 +136,8 @@ async def test_a_day_in_a_bed_is_shown_and_in_the_audit_with_name_and_role(gatew
          "'p-2' is in bed 'bay-2' now, and not 'p-9'."),
         ("take-off", {"device": "strap-2", "subject": "p-9"}, "'p-2' is in bed 'bay-2' now, and not 'p-9'."),
         ("session-end", {"session": "bay-2-x"}, "There is no session 'bay-2-x'."),
-        ("discharge", {"subject": "p-2", "role": "admin"}, "Role is nothing that is asked for here."),
+        ("discharge", {"subject": "p-2", "role": "admin"},
+         "Role is nothing that is asked for here; choose one of subject."),
     ],
 )  # fmt: skip
 async def test_what_the_gateway_refuses_is_its_sentence(

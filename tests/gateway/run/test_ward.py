@@ -226,6 +226,7 @@ async def test_what_cannot_be_is_one_sentence_and_changes_nothing(settings: Sett
         assert [answer and answer["ok"] for answer in answers] == [False] * 5
         assert answers[0] == {
             "v": 1, "ok": False, "error": "'p-1' is in bed 'bay-1': discharge or move them first",
+            "said": {"key": "bed_taken", "values": {"bed": "bay-1", "subject": "p-1"}},
         }  # fmt: skip
     assert read_state(ward_path(settings)).number == 2
 

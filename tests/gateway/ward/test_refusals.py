@@ -66,6 +66,11 @@ def test_states_placements_and_metrics_have_the_words_of_the_language() -> None:
         ("admit", {"subject": "P 1", "bed": "bay-1"}, "subject = 'P 1' must be lower-case letters"),
         ("plan", {"subject": "p-1", "sessions_a_week": 51}, "sessions_a_week: at most 50"),
         ("plan", {"subject": "p-1", "sessions_a_week": -1}, "sessions_a_week: at least 0"),
+        (
+            "add-bed",
+            {"bed": "bay-1", "colour": "red"},
+            "colour is nothing that is asked for here; choose one of bed, label",
+        ),
         ("add-bed", {"bed": "bay-1", "label": "x" * 201}, "label must be at most 200 characters long"),
     ],
 )
