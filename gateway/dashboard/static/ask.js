@@ -102,6 +102,7 @@ export class Ask {
     $("ask-close").disabled = false;
     say($("ask-send"), spec.action);
     if (!answer.error) {
+      this.spec = null; // now: the dialog says later that it has closed, and what is sent once more would be a change again
       this.close();
       this.done(answer, spec.said(values));
     } else this.#refused(answer);
