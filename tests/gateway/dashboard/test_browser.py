@@ -42,8 +42,9 @@ PICTURE = "document.querySelector('.lane canvas').toDataURL()"
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def page(browser: Browser) -> AsyncIterator[Page]:
-    """Open a tab whose every error fails the test."""
+async def page(browser: Browser, address: str) -> AsyncIterator[Page]:
+    """Open a tab whose every error fails the test; it is gone before the server of ``address`` is."""
+    assert address
     context = await browser.new_context(viewport={"width": 1280, "height": 800}, bypass_csp=False)
     made = await context.new_page()
     troubles: list[str] = []
