@@ -219,8 +219,8 @@ class LimbTransfers:
         if self._descent is not None:
             yield from self._follow_descent(past, self._descent)
         self._seated_for = self._seated_for + 1 if self.seated else 0
-        if self._seated_for >= round(WALKED_S / BIN_S) and self._walks(past):
-            self._stand(past)
+        if self._seated_for >= round(WALKED_S / BIN_S):
+            self._look_for_walking(past)
         if self.seated:
             yield from self._look_for_rise(past)
         elif self._rest is None:
@@ -244,17 +244,15 @@ class LimbTransfers:
 
     # who does not sit at first
 
-    def _walks(self, past: Past) -> bool:
-        """Return whether the limb swings on and on about where it is said to rest."""
+    def _look_for_walking(self, past: Past) -> None:
+        """Take whoever was taken for seated for upright, where the limb swings on and on about where it should rest."""
         rows = past.between(past.last - round(WALKED_S / BIN_S) + 1, past.last)
         if sum(row.spin for row in rows) < self._limb.walks * len(rows):
-            return False
-        rest, least = self._rest, self._limb.least_angle  # a limb that rises turns as fast, and leaves its rest
-        return rest is None or max(angle_between(up, rest) for up in (_middle(rows), rows[-1].up)) < least
-
-    def _stand(self, past: Past) -> None:
-        """Take whoever was taken for seated for upright."""
-        self._upright = _middle(past.between(past.last - round(WALKED_S / BIN_S) + 1, past.last))
+            return
+        middle, rest = _middle(rows), self._rest
+        if rest is not None and max(angle_between(up, rest) for up in (middle, rows[-1].up)) >= self._limb.least_angle:
+            return  # a limb that rises turns as fast, and leaves its rest
+        self._upright = middle
         self._rest, self._begun, self._descent = None, None, None
         self.seated, self._learnt, self._risen = False, 0, past.last
 

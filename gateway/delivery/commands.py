@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from gateway.broker.link import Incoming
-from gateway.ward.refusals import RefusedError, Said
+from gateway.ward.refusals import Said, named, said_of
 from gateway.wire.receipt import PAYLOAD_VERSION
 from gateway.wire.topics import Topics
 
@@ -49,15 +49,13 @@ def dispatch_command(message: Incoming, topics: Topics, on_command: Command | No
     try:
         answer = on_command(message.topic.removeprefix(topics.command("")), payload)
     except (ValueError, KeyError, TypeError, RuntimeError) as error:
-        said = error.said if isinstance(error, RefusedError) else None
-        raise CommandError(str(error), said) from error
+        raise CommandError(str(error), said_of(error)) from error
     return {"v": PAYLOAD_VERSION, "ok": True, **answer}
 
 
 def refusal(error: CommandError) -> dict[str, Any]:
     """Return the answer that says no."""
-    said = {} if error.said is None else {"said": error.said._asdict()}
-    return {"v": PAYLOAD_VERSION, "ok": False, "error": str(error), **said}
+    return {"v": PAYLOAD_VERSION, "ok": False, "error": str(error), **named(error.said)}
 
 
 def may_answer_on(topic: str, topics: Topics) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 from drivers.errors import LinkError
 from gateway.pairing.desk import Desk, plain
 from gateway.run.ward_commands import person
-from gateway.ward.refusals import RefusedError, refused
+from gateway.ward.refusals import named, refused, said_of
 from gateway.wire.commands import DEVICES, DEVICES_RESULT
 
 log = logging.getLogger(__name__)
@@ -108,9 +108,7 @@ class PairingCommands:
         except CancelledError:
             return {"job": number, "done": True, "problem": "the gateway was stopped meanwhile"}
         except (LinkError, ValueError) as error:
-            said = error.said if isinstance(error, RefusedError) else None
-            named = {} if said is None else {"said": said._asdict()}
-            return {"job": number, "done": True, "problem": plain(error), **named}
+            return {"job": number, "done": True, "problem": plain(error), **named(said_of(error))}
         except Exception as error:  # a defect of ours, or of one driver, is no reason to leave whoever asked waiting
             log.exception("%s failed", name)
             return {"job": number, "done": True, "problem": f"{type(error).__name__}: {error}"}

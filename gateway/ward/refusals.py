@@ -55,6 +55,16 @@ def refused(key: str, **values: object) -> RefusedError:
     return RefusedError(said_words(said, english()), said)
 
 
+def said_of(error: Exception) -> Said | None:
+    """Return which sentence of the texts an error is; None for one of other words."""
+    return error.said if isinstance(error, RefusedError) else None
+
+
+def named(said: Said | None) -> dict[str, Any]:
+    """Return what an answer has beside its English, by which a page says it in its own language (`read_said`)."""
+    return {} if said is None else {"said": said._asdict()}
+
+
 def said_words(said: Said, language: Language) -> str:
     """Return a sentence in a language; raises KeyError where something is missing that stands in it."""
     shown = {name: _word(name, value, language) for name, value in said.values.items()}

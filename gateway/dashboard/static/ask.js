@@ -42,6 +42,10 @@ function updateWarning(item, { text, stops, link }) {
     ...(link ? [" ", make("a", { href: link.href, textContent: link.text })] : [])));
 }
 
+// What a change means, as the dialog lists it: something to know, and something that stops it, with where to go instead.
+export const note = (text) => ({ text, stops: false });
+export const stop = (text, link) => ({ text, stops: true, link });
+
 export class Ask {
   // `done(answer, spec)` hears of a change that was made, `unknown(error)` of one that may have been.
   constructor(done, unknown) {

@@ -2,7 +2,7 @@
 
 import { Ask } from "./ask.js";
 import * as changes from "./changes.js";
-import { changeAt } from "./change.js";
+import { changeAt, tell } from "./change.js";
 import { $, GATEWAY, ROOT, keep, make, mark, ofGateway, say, speak } from "./dom.js";
 import { ask as question, follow, now } from "./live.js";
 import { bandGroups, plan, planFacts } from "./plan.js";
@@ -13,26 +13,17 @@ import { t } from "./texts.js";
 import { removeBed } from "./ward_beds.js";
 import { clock, day, driverWords, duration, long, number, protocolWords, sessionWords, side, state as stateWords } from "./words.js";
 
-const SAID_MS = 20_000; // so long it stands what was done
 const FOLLOWS_MS = 5000; // the page hears of a change within a tenth of a second; after this it shows what it has
 
 const name = decodeURIComponent(location.pathname.split("/").pop());
 let told = null;
 let may = [];
 let until = { number: 0, at: 0 };
-let hide = 0;
 let reads = false; // reports and trends
 
 const labelOf = (bed) => (GATEWAY ? t("common.bed_of_gateway", { label: bed.label, gateway: GATEWAY }) : bed.label); // another gateway may have one of the same name
 const card = () => ({ bed: told.bed && { ...told.bed, label: labelOf(told.bed) }, others: told.others, devices: told.devices, now: now() });
 const waiting = () => told.number < until.number && performance.now() < until.at;
-
-function tell(text) {
-  say($("change"), text);
-  $("change").hidden = false;
-  clearTimeout(hide);
-  hide = setTimeout(() => { $("change").hidden = true; }, SAID_MS);
-}
 
 const dialog = new Ask((answer, said) => {
   until = { number: answer.number, at: performance.now() + FOLLOWS_MS };

@@ -1,6 +1,7 @@
 // All beds: who is in each, wearing what, doing what. A bed leads to its card, where it is changed.
 
 import { Ask } from "./ask.js";
+import { tell } from "./change.js";
 import { makeChip, updateChip } from "./chip.js";
 import { $, ROOT, keep, make, mark, say } from "./dom.js";
 import { follow, now } from "./live.js";
@@ -9,18 +10,8 @@ import { t } from "./texts.js";
 import { addBeds } from "./ward_beds.js";
 import { driverWords, duration, protocolWords, sessionWords } from "./words.js";
 
-const SAID_MS = 20_000; // so long it stands what was done
-
 let told = null;
-let hide = 0;
 let mayAdd = false;
-
-function tell(text) {
-  say($("change"), text);
-  $("change").hidden = false;
-  clearTimeout(hide);
-  hide = setTimeout(() => { $("change").hidden = true; }, SAID_MS);
-}
 
 const dialog = new Ask((_answer, said) => tell(said), tell);
 

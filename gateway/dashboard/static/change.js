@@ -1,10 +1,11 @@
 // A change of the ward, or an answer to a notice: asked for once, and what became of it.
 
-import { ROOT } from "./dom.js";
+import { $, ROOT, say } from "./dom.js";
 import { leaveIfOver, signedIn } from "./session.js";
 import { inMyLanguage, t } from "./texts.js";
 
 const ANSWER_MS = 20_000; // the server itself waits ten seconds for the gateway
+const SAID_MS = 20_000; // so long it stands what was done
 const UNAUTHORISED = 401;
 const UNKNOWN = t("change.whether_change_was_made_not");
 
@@ -14,6 +15,15 @@ export function newKey() {
 }
 
 let gateway = "";
+let hide = 0;
+
+// Says on top of the page what became of a change, for a while.
+export function tell(text) {
+  say($("change"), text);
+  $("change").hidden = false;
+  clearTimeout(hide);
+  hide = setTimeout(() => { $("change").hidden = true; }, SAID_MS);
+}
 
 // Says whose beds are changed: a bed of that name of another gateway is somebody else's.
 export function changeAt(name) {

@@ -1,5 +1,6 @@
 // Each change that a bed's card offers: what is asked, what it means before it is made, and how it is said afterwards.
 
+import { note, stop } from "./ask.js";
 import { change, newKey } from "./change.js";
 import { ROOT, ofGateway } from "./dom.js";
 import { t } from "./texts.js";
@@ -16,8 +17,6 @@ const TEXT = 200; // characters, as the gateway takes them
 
 const CHOOSE = { value: "", text: t("common.choose") };
 const place = (placement) => long(placement).toLowerCase();
-const stop = (text, link) => ({ text, stops: true, link });
-const note = (text) => ({ text, stops: false });
 const when = (condition, words) => (condition ? [words()].flat() : []);
 
 // `card` tells the bed as it is now, each time that it is asked: {bed, others, devices, now}.

@@ -1,7 +1,7 @@
 // The dock: which sensors are free, how full they are, and who wears the others.
 
 import { Ask } from "./ask.js";
-import { changeAt } from "./change.js";
+import { changeAt, tell } from "./change.js";
 import { Pairing } from "./dock_pairing.js";
 import { $, attribute, keep, make, mark, ofGateway, say } from "./dom.js";
 import { follow, silence } from "./live.js";
@@ -22,18 +22,8 @@ const GROUPS = [
   { id: "worn", title: t("common.worn"), why: t("dock.patient_sending"), has: () => true },
 ];
 
-const SAID_MS = 20_000; // so long it stands what was done
-
 let told = null;
 let pairing = null;
-let hide = 0;
-
-function tell(text) {
-  say($("change"), text);
-  $("change").hidden = false;
-  clearTimeout(hide);
-  hide = setTimeout(() => { $("change").hidden = true; }, SAID_MS);
-}
 
 const dialog = new Ask((_answer, said) => tell(said), tell);
 

@@ -1,5 +1,6 @@
 // Sensors that are in range, taken into the ward; and which of them is in somebody's hand.
 
+import { note, stop } from "./ask.js";
 import { change, newKey, send } from "./change.js";
 import { $, keep, make, say, speak } from "./dom.js";
 import { t } from "./texts.js";
@@ -9,8 +10,6 @@ const SCAN_S = 8;
 const TAP_S = 10;
 const MORE_MS = 60_000; // a device that nobody wears is connected first
 const ID = "[a-z0-9][a-z0-9_\\-]{0,31}";
-const note = (text) => ({ text, stops: false });
-const stop = (text) => ({ text, stops: true });
 
 const nameOf = ({ name, address }) => name || address;
 

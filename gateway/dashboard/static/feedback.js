@@ -1,7 +1,7 @@
 // One movement, for whoever makes it: a bar or a number, and the band to stay in. Nothing is stored here.
 
 import { Ask } from "./ask.js";
-import { changeAt } from "./change.js";
+import { changeAt, tell } from "./change.js";
 import { $, ROOT, calm, keep, make, mark, ofGateway, say, speak } from "./dom.js";
 import { follow, loadCatalogue, now } from "./live.js";
 import { Movement, sourceOf } from "./movement.js";
@@ -14,7 +14,6 @@ import { STALE_S, duration, number, unit } from "./words.js";
 
 const QUIET_S = 1; // without samples for so long, what is shown is old
 const STEADY_MS = 400; // so long it has to be so before other words stand there
-const SAID_MS = 20_000;
 const CALM_MS = 250; // between two looks, for those who asked for less motion
 const PACE_MS = 2000;
 const WORDS = { within: ["✓", t("feedback.just_right")], below: ["▲", t("feedback.a_little_more")], above: ["▼", t("feedback.a_little_less")], "": ["", ""] };
@@ -145,13 +144,7 @@ function show() {
   $("track").ariaLabel = `${titleOf(chosen, catalogue)}. ${aimWords()}`;
 }
 
-let hide = 0;
-const dialog = new Ask((_answer, words) => {
-  say($("change"), words);
-  $("change").hidden = false;
-  clearTimeout(hide);
-  hide = setTimeout(() => { $("change").hidden = true; }, SAID_MS);
-}, () => {});
+const dialog = new Ask((_answer, words) => tell(words), () => {});
 
 const makeRow = () => make("tr", {}, make("th", { scope: "row" }), make("td"));
 setInterval(() => {

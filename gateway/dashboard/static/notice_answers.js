@@ -1,13 +1,12 @@
 // Answers to notices: seen, quiet for a while, loud again. What each asks, and what it means before it is given.
 
+import { note, stop } from "./ask.js";
 import { send } from "./change.js";
 import { at, kindWords, textOf } from "./notices.js";
 import { t } from "./texts.js";
 
 const WHY = { name: "why", label: t("notice_answers.why_or_what_was_done"), maxlength: 200, wide: true, hint: t("common.no_names") };
 const MINUTES = [15, 30, 60, 120, 240];
-const note = (text) => ({ text, stops: false });
-const stop = (text) => ({ text, stops: true });
 
 // Of several gateways the page has put a notice's gateway before its id.
 const idOf = ({ id, gateway }) => (gateway ? id.slice(gateway.length + 1) : id);

@@ -1,11 +1,9 @@
 // What is chosen for somebody: which movement notices are raised of them, and what they are shown of their own movement.
 
+import { note, stop } from "./ask.js";
 import { change } from "./change.js";
 import { t } from "./texts.js";
 import { long, signal } from "./words.js";
-
-const note = (text) => ({ text, stops: false });
-const stop = (text) => ({ text, stops: true });
 
 const KINDS = { fall_event: t("preferences.possible_falls"), ceiling_exceeded: t("preferences.heart_rate_above_ceiling_that") };
 const METRICS = ["cadence", "walking_speed", "symmetry_index", "step_time", "stride_length", "heart_rate", "spo2"];

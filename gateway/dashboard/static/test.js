@@ -1,6 +1,6 @@
 // A timed test, from the choice to the result: what runs is the gateway's session, which every screen sees alike.
 
-import { change, changeAt, newKey } from "./change.js";
+import { change, changeAt, newKey, tell } from "./change.js";
 import { $, GATEWAY, ROOT, calm, keep, make, mark, ofGateway, onColourChange, say, speak } from "./dom.js";
 import { ask, follow, loadCatalogue, now } from "./live.js";
 import { mayChange, rights } from "./rights.js";
@@ -10,7 +10,6 @@ import { Result, isOf } from "./test_result.js";
 import { t } from "./texts.js";
 import { number, protocolWords, sessionWords } from "./words.js";
 
-const SAID_MS = 20_000; // so long it stands what was done
 const TICK_MS = 100;
 const OLD_S = 5; // a figure that is older is no more of now
 const RECENT_S = 1800; // the result of a test that was over so long ago is shown at first
@@ -26,7 +25,6 @@ let may = [];
 let view = ""; // "prepare" or "result", while nothing runs
 let running = null; // id of the session that this page saw running
 let busy = false;
-let hide = 0;
 let of = null; // whom what was chosen on this page is for
 
 async function loadTests() {
@@ -40,10 +38,7 @@ async function loadTests() {
 const said = {
   done(text) {
     refuse("");
-    say($("change"), text);
-    $("change").hidden = false;
-    clearTimeout(hide);
-    hide = setTimeout(() => { $("change").hidden = true; }, SAID_MS);
+    tell(text);
   },
   failed: refuse,
 };

@@ -1,6 +1,7 @@
 // The ward: one tile a bed, readable from across the room.
 
 import { Ask } from "./ask.js";
+import { tell } from "./change.js";
 import { makeChip, updateChip } from "./chip.js";
 import { $, ROOT, keep, make, mark, say, speak } from "./dom.js";
 import { calledOut, isStopped } from "./exoskeleton.js";
@@ -17,7 +18,6 @@ const FEW = 6; // as many or fewer have room to be larger
 const NEW_S = 600; // so long a tile says that its patient is new
 const PAGE = 24; // tiles: more are not readable at a glance
 const LISTED = 2; // notices above the beds of a wall; the tiles have theirs
-const SAID_MS = 20_000;
 const HEART = "heart_rate";
 
 const catalogue = await loadCatalogue();
@@ -154,14 +154,6 @@ function show() {
 }
 
 // --- answers to notices ---
-
-let hide = 0;
-function tell(text) {
-  say($("change"), text);
-  $("change").hidden = false;
-  clearTimeout(hide);
-  hide = setTimeout(() => { $("change").hidden = true; }, SAID_MS);
-}
 
 const dialog = new Ask((_answer, said) => tell(said), (error) => tell(error));
 const standing = (id) => notices.find((notice) => notice.id === id);

@@ -1,13 +1,12 @@
 // Beds that the ward gets, a row at a time, and one that it has no more.
 
+import { note, stop } from "./ask.js";
 import { change, send } from "./change.js";
 import { t } from "./texts.js";
 
 const MOST = 256; // at once, as the gateway takes them
 const LAST = 9999;
 const LONGEST = 28; // characters of an id before its number
-const note = (text) => ({ text, stops: false });
-const stop = (text) => ({ text, stops: true });
 
 // What the ids of such beds begin with: "Bay" gives "bay-". Letters that no id may have are left out.
 function prefixOf(label) {
