@@ -205,7 +205,7 @@ async def _show(
                     f"This computer does not keep up: data come late, and devices may be lost. Fewer beds, or --speed "
                     f"{slower(speed):g} instead of {speed:g}, are what it can do."
                 )
-        for child in children:
+        for child in children if not stop.is_set() else ():
             child.check()
 
 
@@ -287,10 +287,10 @@ async def _until(
 ) -> None:
     began = shown = time.monotonic()
     while not condition():
-        child.check()
         if stop.is_set():
             console.print("Stopping …")
             raise _StoppedError
+        child.check()  # after it: Ctrl-C also ends a child that has not left the group of the terminal yet
         await asyncio.sleep(0.05)
         now = time.monotonic()
         if now - began > limit_s:

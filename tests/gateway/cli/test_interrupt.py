@@ -68,6 +68,18 @@ def of(folder: Path) -> list[str]:
     return found
 
 
+def child_of(folder: Path, command: str) -> int:
+    """Return the process of a command of the demo; 0 where it has not begun."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[2:5] == [b"gateway", command.encode(), bytes(folder / "data" / "demo.toml")]:
+            return int(path.parent.name)
+    return 0
+
+
 def end(process: subprocess.Popen[bytes], log: Path) -> str:
     """Press Ctrl-C; return what was said after it."""
     before = log.stat().st_size
@@ -117,3 +129,18 @@ def test_the_demo_ends_with_all_its_children(tmp_path: Path, ready: str) -> None
     assert "Stopping" in after
     for log in (tmp_path / "data").glob("*.log"):
         assert not WRONG.search(log.read_text("utf-8")), log.name
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3 * LONG_S)
+def test_a_child_that_the_same_key_ended_is_no_failure_of_the_demo(tmp_path: Path) -> None:
+    """Between fork and exec a child is in the terminal's group still: nine of sixty Ctrl-C there were "run ended"."""
+    data = str(tmp_path / "data")
+    with command(tmp_path, "demo", "--beds", "1", "--port", str(free_port()), "--data", data) as (process, log):
+        wait_until(lambda: child_of(tmp_path, "run"), 2 * LONG_S)
+        process.send_signal(signal.SIGSTOP)
+        os.kill(child_of(tmp_path, "run"), signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(ENDS_S) == INTERRUPTED
+        assert "ended with status" not in log.read_text("utf-8")
