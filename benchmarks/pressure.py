@@ -34,6 +34,8 @@ WARD, OFFICE, CROWD = "127.0.0.2", "127.0.0.3", "127.0.0.66"
 """Where a nurse is, where somebody is whom nobody knows, and where one attacker is."""
 DESCRIPTORS = 1024  # what a service has unless it asks for more
 
+LARGEST = "/static/vendor/uPlot.esm.js"  # of the files of a page: most to send to who does not read
+
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -181,7 +183,7 @@ def attackers(name: str, port: int, wall: str) -> list[Callable[[], Awaitable[ob
         "slow headers": [lambda: trickle(one, head)] * 300,
         "slow headers, 250 addresses": [lambda c=c: trickle(c, head) for c in many],  # type: ignore[misc]
         "slow bodies": [lambda: trickle(one, body)] * 300,
-        "slow readers": [lambda: never_read(one, one.request("GET", "/static/vendor/uPlot.iife.min.js"))] * 300,
+        "slow readers": [lambda: never_read(one, one.request("GET", LARGEST))] * 300,
         "streams of one viewer": [lambda: hold(viewer, viewer.request("GET", "/events"))] * 300,
         "streams never read": [lambda: never_read(viewer, viewer.request("GET", "/events"))] * 300,
         "wrong passwords": [lambda: one.sign_in("anna", "wrong wrong wrong")] * 200,
