@@ -72,6 +72,8 @@ class Metric:
         exo_high: Takes the place of ``high`` there.
         review: What a notice says that a value of it raises, so that staff look at it: "A fall may have happened".
             Empty: none. Never of an alarm.
+        adds_up: Whether what several stretches of time gave adds up, as hours do: a day is the sum of its quarters,
+            and no mean of them. Counts always do: see ``is_summed``.
     """
 
     id: str
@@ -89,6 +91,12 @@ class Metric:
     exo_low: float | None = None
     exo_high: float | None = None
     review: str = ""
+    adds_up: bool = False
+
+    @property
+    def is_summed(self) -> bool:
+        """Whether several values become one by their sum; else by their mean."""
+        return self.adds_up or self.kind == "count"
 
     def limits(self, *, exoskeleton: bool = False) -> tuple[float | None, float | None]:
         """Return the least and the greatest plausible value."""

@@ -31,12 +31,14 @@ POSTURE: Final[tuple[Metric, ...]] = (
         "upright_time",
         "Upright time",
         high=0.25,
+        adds_up=True,
         description="Time standing, walking and on stairs within a quarter of an hour; a day is the sum.",
     ),
     _activity(
         "sedentary_time",
         "Sedentary time",
         high=0.25,
+        adds_up=True,
         description="Time sitting and lying within a quarter of an hour, asleep or awake; a day is the sum.",
     ),
     _activity(
@@ -61,6 +63,7 @@ POSTURE: Final[tuple[Metric, ...]] = (
         "wear_time",
         "Wear time",
         high=0.25,
+        adds_up=True,
         description="Time worn within a quarter of an hour: none of an hour in which two axes of acceleration vary by"
         " less than 13 mg (van Hees 2011). Known three quarters of an hour later; a day is the sum, and one with less"
         " than ten hours says little.",

@@ -180,6 +180,32 @@ def trend(
     print_trend(settings, subject, days=days, metric=metric, by=by, as_json=as_json)
 
 
+DAYS_EXAMPLES = examples(
+    "rehab-gateway days ward.toml p-0151  # four weeks, day by day, and the mean of each week",
+    "rehab-gateway days ward.toml p-0151 --days 92 --csv > p-0151.csv  # every outcome, for whoever evaluates",
+    "rehab-gateway days ward.toml p-0151 --json | jq '.weeks[-1].outcomes'",
+)
+
+
+def days(
+    config: ConfigFile,
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The pseudonym.")],
+    *,
+    back: Annotated[int, typer.Option("--days", min=1, max=92, help="How many days back.")] = 28,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all of it as JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print each day with every outcome as CSV.")] = False,
+) -> None:
+    """Print what each day and week of a subject gave: wear, postures, steps, and walking bouts.
+
+    Outcomes of bouts have the names of Mobilise-D. A day that was worn for less than ten hours
+    is marked, and is no part of its week. Run this where the history is.
+    """
+    settings = load_settings(config)
+    from gateway.cli.days import print_days
+
+    print_days(settings, subject, back=back, as_json=as_json, as_csv=as_csv)
+
+
 def add_to(app: typer.Typer) -> None:
     """Add these commands to the command line."""
     app.command(epilog=AUDIT_EXAMPLES)(audit)
@@ -187,4 +213,5 @@ def add_to(app: typer.Typer) -> None:
     app.command("access-log", epilog=ACCESS_LOG_EXAMPLES)(access_log)
     app.command(epilog=REPORT_EXAMPLES)(report)
     app.command(epilog=TREND_EXAMPLES)(trend)
+    app.command(epilog=DAYS_EXAMPLES)(days)
     app.command(epilog=HISTORY_EXAMPLES)(history)

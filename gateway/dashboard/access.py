@@ -66,6 +66,7 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
         ("GET", "/trend/{subject}"): READERS,
         ("GET", "/api/report/{session}"): READERS,
         ("GET", "/api/trend/{subject}"): READERS,
+        ("GET", "/api/days/{subject}"): READERS,
         ("GET", "/api/bands"): STAFF,
         ("GET", "/beds"): STAFF,
         ("GET", "/dock"): STAFF,

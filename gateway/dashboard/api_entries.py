@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from gateway.dashboard.access import CHANGES, DEVICE_WORK, NOTICE_WORK
-from gateway.dashboard.api_schemas import ANYTHING, NUMBER, SIDE, TEXT, Json, a
+from gateway.dashboard.api_schemas import ANYTHING, COUNT, NUMBER, SIDE, TEXT, Json, a
+from gateway.results.days import MOST_DAYS
 from gateway.ward.changes import CHANGES as FIELDS_OF_CHANGES
 from gateway.wire.commands import WARD
 
@@ -149,6 +150,14 @@ ENTRIES: Mapping[tuple[str, str], Entry] = MappingProxyType(
                 "days": {**NUMBER, "minimum": 1, "default": 90},
                 "by": {"enum": ["session", "day", "week"]},
             },
+            statuses={400: "The question is not whole.", 404: "Nothing is stored of this person.",
+                      503: "The history cannot be read now."},
+        ),
+        ("GET", "/api/days/{subject}"): Entry(
+            "What each day and week of a person gave: postures, steps and wear, and walking bouts by the names of"
+            " Mobilise-D. A day that was worn for less than ten hours is degraded, and no part of its week.",
+            a("Days"),
+            query={"days": {**COUNT, "minimum": 1, "maximum": MOST_DAYS, "default": 90}},
             statuses={400: "The question is not whole.", 404: "Nothing is stored of this person.",
                       503: "The history cannot be read now."},
         ),

@@ -53,6 +53,11 @@ BED_HISTORY = one({"id": TEXT, "protocol": TEXT, "started_us": MICROSECONDS, "en
 SESSION_IN_BED = one({"id": TEXT, "subject": TEXT, "protocol": TEXT, "state": {"enum": ["running", "paused"]},
                       "started_us": MICROSECONDS, "marks_us": listed(MICROSECONDS)})  # fmt: skip
 WORN = one({"id": TEXT, "driver": TEXT, "placement": some(TEXT), "state": some(TEXT), "battery": some(NUMBER)})
+OUTCOMES: Json = {
+    "type": "object",
+    "additionalProperties": some(NUMBER),
+    "description": "By metric, or the name of Mobilise-D; null where it is not known.",
+}
 CODE = one({"system": TEXT, "code": TEXT})
 
 SCHEMAS: Json = {
@@ -133,6 +138,12 @@ SCHEMAS: Json = {
          "milestones": listed(ANYTHING), "weeks": listed(ANYTHING), "bands": TEXT, "sessions": COUNT,
          "first_us": some(MICROSECONDS), "both_kinds": TRUTH},
         description="Points of one side as one algorithm measured them make a line: two algorithms are not joined.",
+    ),
+    "Days": one(
+        {"subject": TEXT, "simulated": TRUTH, "from_us": MICROSECONDS, "to_us": MICROSECONDS,
+         "days": listed(one({"at_us": MICROSECONDS, "outcomes": OUTCOMES, "quality": QUALITY, "reason": TEXT})),
+         "weeks": listed(one({"at_us": MICROSECONDS, "n_days": COUNT, "outcomes": OUTCOMES}))},
+        description="Days with anything measured, the oldest first; a week is the mean of its days of ten hours' wear.",
     ),
     "Tests": one({"tests": listed(ANYTHING), "forms": listed(ANYTHING), "form_problems": listed(TEXT),
                   "reported": listed(TEXT)}),

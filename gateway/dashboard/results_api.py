@@ -28,6 +28,7 @@ from gateway.dashboard.looks import LONGEST_ID
 from gateway.history.reader import HistoryReader
 from gateway.results import page, pdf
 from gateway.results.bands import band_groups
+from gateway.results.days import MOST_DAYS, make_days
 from gateway.results.past_sessions import UnknownSessionError
 from gateway.results.report import Report, Wanted, make_report
 from gateway.results.trend import DAY_US, LONGEST_DAYS, By, UnknownSubjectError, Window, make_trend
@@ -71,6 +72,7 @@ def add_routes(app: web.Application, settings: Settings) -> None:
     app.router.add_get(f"/api/report/{{session:{SESSION}}}", report_data)
     app.router.add_get(f"/trend/{{subject:{SUBJECT}}}", trend_page)
     app.router.add_get(f"/api/trend/{{subject:{SUBJECT}}}", trend_data)
+    app.router.add_get(f"/api/days/{{subject:{SUBJECT}}}", days_data)
     app.router.add_get("/api/bands", bands)
     app.on_cleanup.append(_close)
 
@@ -162,6 +164,23 @@ async def trend_data(request: web.Request) -> web.Response:
         return _json({"error": text("answers.history_unread", error=error)}, 503)
     _note(request, "trend", subject, "")
     return _json(trend)
+
+
+async def days_data(request: web.Request) -> web.Response:
+    """Return the days and weeks of a subject as JSON: postures, steps, wear, and bouts by Mobilise-D's names."""
+    asked = request.query.get("days", "")
+    if asked and not (asked.isdecimal() and 1 <= int(asked) <= MOST_DAYS):
+        return _json({"error": f"days is 1 to {MOST_DAYS}"}, 400)
+    results, subject, now_us = request.app[RESULTS], request.match_info["subject"], time.time_ns() // 1000
+    from_us = now_us - int(asked or DEFAULT_DAYS) * DAY_US
+    try:
+        days = await _in_turn(results.reading, partial(make_days, results.reader, subject, from_us, now_us))
+    except UnknownSubjectError as error:
+        return _json({"error": str(error)}, 404)
+    except sqlite3.Error as error:
+        return _json({"error": text("answers.history_unread", error=error)}, 503)
+    _note(request, "trend", subject, "")
+    return _json(days)
 
 
 def _window(request: web.Request) -> Window | None:

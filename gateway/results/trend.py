@@ -204,7 +204,7 @@ def _point(bucket: tuple[int, str], parts: Iterable[Any], metric: str) -> TrendP
     rows = list(parts)
     n, degraded, valued, total, good, good_total = (sum(row[i] or 0 for row in rows) for i in range(6))
     lows, highs = ([row[i] for row in rows if row[i] is not None] for i in (6, 7))
-    if CATALOGUE[metric].kind == "count":
+    if CATALOGUE[metric].is_summed:
         value, fine = (total if valued else None), not degraded
     else:
         value, fine = (good_total / good, True) if good else (total / valued if valued else None, False)

@@ -1,8 +1,8 @@
 """What sessions gave: the value of each metric and side, with what measured it and how good it is.
 
 Of numbers that are measured again and again a value is the mean of those of good quality; where fewer than half are,
-the mean of all, and degraded itself. Of counts it is the sum. Where retention has deleted the rows, minute values
-stand for them, which are kept for ever: of these the minutes count in which nothing was degraded.
+the mean of all, and degraded itself. Of counts and hours it is the sum. Where retention has deleted the rows, minute
+values stand for them, which are kept for ever: of these the minutes count in which nothing was degraded.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def _measured(key: tuple[Any, ...], parts: Iterable[Any]) -> Measured:
     session, metric, side, unit, algorithm, sensors = key
     series, devices, sums = zip(*parts, strict=True)
     n, degraded, invalid, valued, total, good, good_total = (sum(part[i] or 0 for part in sums) for i in range(7))
-    if CATALOGUE[metric].kind == "count":
+    if CATALOGUE[metric].is_summed:
         value, fine = (total if valued else None), not degraded
     elif good and n - degraded - invalid >= GOOD_SHARE * (n - invalid):
         value, fine = good_total / good, True

@@ -80,7 +80,7 @@ def duration(us: int) -> str:
 
 def more_digits(result: Result, metric: Metric) -> int:
     """Return how many more decimals a mean is worth: a change of means can be less than one measurement shows."""
-    return int(result.n > 1 and metric.kind != "count")
+    return int(result.n > 1 and not metric.is_summed)
 
 
 def result_words(result: Result | None, metric: Metric, more: int) -> str:

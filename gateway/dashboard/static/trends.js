@@ -1,6 +1,7 @@
 // Trends of one person over weeks to years: a measure, sessions a week, milestones. Each has a sentence and a table.
 
 import uPlot from "./vendor/uPlot.esm.js";
+import { showDays } from "./days.js";
 import { $, ROOT, colour, keep, make, onColourChange, say, speak } from "./dom.js";
 import { leaveIfOver, signedIn } from "./session.js";
 import { inMyLanguage, t } from "./texts.js";
@@ -11,6 +12,7 @@ const DAY_S = 86_400;
 const GAPS_S = { session: 3 * DAY_S, day: 3 * DAY_S, week: 10 * DAY_S };
 const USUAL = 2.5; // a line over more than so many usual distances would be made up
 const ANSWER_MS = 15_000;
+const MOST_DAYS = 92; // that are told one by one
 const WEEKS_WIDE = 1000;
 const SVG = "http://www.w3.org/2000/svg";
 const DASHES = [[], [8, 5], [2, 4], [12, 4, 2, 4]];
@@ -55,6 +57,11 @@ async function load() {
   }
   told = answer;
   show();
+}
+
+async function loadDays() {
+  const query = new URLSearchParams({ days: Math.min(MOST_DAYS, Number($("days").value)) });
+  showDays(await fetched(`api/days/${encodeURIComponent(subject)}?${query}`));
 }
 
 const title = (metric) => catalogue[metric]?.title ?? metric;
@@ -263,7 +270,8 @@ function showMilestones() {
     make("td", {}, one.session ? make("a", { href: report(one.session), textContent: milestone(one) }) : milestone(one)))));
 }
 
-$("choices").addEventListener("change", async () => {
+$("choices").addEventListener("change", async ({ target }) => {
+  if (target.id === "days") loadDays();
   await load();
   speak($("measure-sentence").textContent);
 });
@@ -275,3 +283,4 @@ await signedIn;
 const found = await fetched("api/catalogue");
 catalogue = found.error ? {} : found;
 await load();
+await loadDays();

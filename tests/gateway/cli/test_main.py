@@ -18,7 +18,7 @@ from tests.drivers.exo_frames import GOLDEN
 
 COMMANDS = [
     "run", "demo", "replay", "historian", "dashboard", "user", "broker-acl", "decode", "check", "doctor", "status",
-    "audit", "accept", "access-log", "report", "trend", "history", "upgrade", "rollback", "versions", "setup",
+    "audit", "accept", "access-log", "report", "trend", "days", "history", "upgrade", "rollback", "versions", "setup",
     "certificate", "backup", "restore", "support-bundle", "warm-up", "version", "ward", "session", "notices",
     "devices", "driver", "token", "fleet", "import", "simulate",
 ]  # fmt: skip

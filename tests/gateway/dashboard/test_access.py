@@ -32,7 +32,7 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", 
 PATHS = {"/patient/{slot}": "/patient/bay-1", "/bed/{bed}": "/bed/bay-1", "/feedback/{slot}": "/feedback/bay-1",
          "/report/{session}": "/report/none", "/report/{session}/pdf": "/report/none/pdf",
          "/api/report/{session}": "/api/report/none", "/trend/{subject}": "/trend/p-1",
-         "/api/trend/{subject}": "/api/trend/p-1",
+         "/api/trend/{subject}": "/api/trend/p-1", "/api/days/{subject}": "/api/days/p-1",
          "/test/{bed}": "/test/bay-1", "/api/test/{bed}": "/api/test/bay-1",
          "/waveform/{device}/{stream}": "/waveform/dot-1/imu", "/static/{path}": "/static/base.css"}  # fmt: skip
 STREAMS = {"/events", "/waveform/{device}/{stream}"}

@@ -16,7 +16,7 @@ from playwright.async_api import Browser, Page, expect
 from config.settings import Settings
 from tests.gateway.dashboard import axe
 from tests.gateway.dashboard.served import served
-from tests.gateway.results.clinic import DAY_S, SUBJECT, Clinic
+from tests.gateway.results.clinic import DAY_S, FULL, SUBJECT, Clinic, monday_before
 from tests.gateway.samples import START_US
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
@@ -37,6 +37,9 @@ def session(settings: Settings) -> str:
     for day in (last - 28, last - 7):
         clinic.test(day, 0.5 if day == last - 28 else 0.8)
         clinic.walk(day + 1, 90.0, minutes=5)
+    monday = monday_before(last - 8)
+    for day, quarters in ((monday, FULL), (monday + 1, FULL), (last - 2, 6)):
+        clinic.wear(day, quarters)
     made = clinic.walk(last, 96.0, minutes=8, but={3: "invalid", 4: "invalid"})
     clinic.store()
     return made
@@ -83,7 +86,14 @@ async def test_a_trend_leads_to_the_report_of_a_session(browser: Browser, addres
         await page.locator("#metric").select_option("cadence")
         await page.locator("#by").select_option("session")
         await expect(page.locator("#plot")).to_have_attribute("aria-label", re.compile("^Cadence: .*3 sessions"))
-        await page.locator("summary").first.click()
+        await expect(page.locator("#days-sentence")).to_contain_text(
+            "3 days with measurements, 2 of them worn for ten hours or more; at the median 4.4 h upright and"
+        )
+        await expect(page.locator("#days-bars rect.done")).to_have_count(2)
+        await expect(page.locator("#days-bars rect.little")).to_have_count(1)
+        for summary in await page.locator("summary").all():
+            await summary.click()
+        await expect(page.locator("#days-table tbody tr").filter(has_text="mean of 2 days")).to_contain_text("11.0")
         await check(page, scheme)
         if scheme == "light":
             await page.locator("#measure-table tbody tr a").first.click()

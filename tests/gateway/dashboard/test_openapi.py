@@ -29,7 +29,7 @@ VIEWS = ("", "?view=beds", "?view=devices", "?slot=bay-1", "?bed=bay-1")
 Client = TestClient[Any, Any]
 Json = dict[str, Any]
 
-TRIED_WITH_A_HISTORY = {"/api/report/{session}", "/api/trend/{subject}", "/api/test/{bed}"}
+TRIED_WITH_A_HISTORY = {"/api/report/{session}", "/api/trend/{subject}", "/api/days/{subject}", "/api/test/{bed}"}
 """In `test_results_api` and `test_timed_api`: a ward that has just begun has nothing that they could answer."""
 
 

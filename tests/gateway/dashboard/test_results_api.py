@@ -89,6 +89,8 @@ async def test_readers_get_report_and_trend_and_are_in_the_log(
     trend = await (await client.get(f"/api/trend/{SUBJECT}?days=4000&by=session")).json()
     said("GET", "/api/trend/{subject}").validate(trend)
     assert [point["value"] for point in trend["lines"][0]["points"]] == [0.5, 0.8]
+    days = await (await client.get(f"/api/days/{SUBJECT}?days=92")).json()
+    said("GET", "/api/days/{subject}").validate(days)
     assert (await client.get(f"/trend/{SUBJECT}")).status == 200
     wanted = {("report", "", SUBJECT, session), ("trend", "", SUBJECT, "")}
     await asyncio.to_thread(wait_until, lambda: wanted <= looks(tmp_path), 30)
@@ -103,7 +105,7 @@ def looks(folder: Path) -> set[tuple[str, ...]]:
 async def test_nobody_else_does(client: Client, session: str, role: str) -> None:
     await sign_in(client, role)
     for path in (f"/report/{session}", f"/report/{session}/pdf", f"/api/report/{session}", f"/trend/{SUBJECT}",
-                 f"/api/trend/{SUBJECT}"):  # fmt: skip
+                 f"/api/trend/{SUBJECT}", f"/api/days/{SUBJECT}"):  # fmt: skip
         assert (await client.get(path)).status == 403, path
 
 
@@ -114,6 +116,9 @@ async def test_what_is_not_there_is_said(client: Client, session: str) -> None:
         (f"/report/{session}?subject=p-other", 404, "of p-other"),
         (f"/report/{session}?baseline=nothing", 404, "no other session"),
         ("/api/trend/p-nobody", 404, "nobody of the pseudonym"),
+        ("/api/days/p-nobody", 404, "nobody of the pseudonym"),
+        (f"/api/days/{SUBJECT}?days=93", 400, "1 to 92"),
+        (f"/api/days/{SUBJECT}?days=x", 400, "1 to 92"),
         (f"/api/trend/{SUBJECT}?days=0", 400, "days"),
         (f"/api/trend/{SUBJECT}?metric=nothing", 400, "metric"),
         (f"/api/trend/{SUBJECT}?by=year", 400, "by"),

@@ -17,6 +17,18 @@ from tests.gateway.samples import measurement
 DAY_S = 86_400
 PACED = "10mwt pace=comfortable"
 SUBJECT = "p-0151"
+QUARTER_S = 900
+FULL = 44  # quarters of an hour: eleven hours
+EARLY_S = 6 * 3600 - us(0) // 1_000_000 % DAY_S
+"""From where a day of the clinic begins to six in the morning, UTC."""
+MONDAY, WEEK_DAYS = 4, 7  # 1970 began on a Thursday
+
+
+def monday_before(day: int) -> int:
+    """Return the day of the clinic that was the last Monday before another."""
+    return next(
+        at for at in range(day - 1, -1, -1) if (us(at * DAY_S) // (DAY_S * 1_000_000) - MONDAY) % WEEK_DAYS == 0
+    )
 
 
 class Clinic:
@@ -39,18 +51,40 @@ class Clinic:
 
     def give(
         self, day: float, metric: str, value: float | None, *, side: Side = "none", second: int = 30,
-        quality: Quality = "ok", unit: str = "m/s", **other: Any,
+        quality: Quality = "ok", unit: str = "m/s", length_s: float = 5.0, **other: Any,
     ) -> None:  # fmt: skip
-        """Have a number measured in the session in force, some seconds after it began."""
+        """Have a number measured in the session in force; what it was measured from ended so many seconds after."""
         at = us(int(day * DAY_S) + second)
         bed = self.gateway.registry.state.in_force()[0]
         made: Measurement = replace(
-            measurement(0), metric=metric, value=value, unit=unit, side=side, start_us=at - 5_000_000, end_us=at,
-            quality=quality, reason="" if quality == "ok" else "few", session=bed.session, subject=bed.slot.subject,
+            measurement(0), metric=metric, value=value, unit=unit, side=side,
+            start_us=at - round(length_s * 1e6), end_us=at, quality=quality,
+            reason="" if quality == "ok" else "few", session=bed.session, subject=bed.slot.subject,
             simulated=self.simulated, **({"algorithm": "timed/2"} | other),
         )  # fmt: skip
         self.gateway.seq += 1
         self.gateway.waiting.append((self.gateway.seq, made))
+
+    def wear(self, day: int, quarters: int, upright_h: float = 0.1, quality: Quality = "ok") -> None:
+        """Have the thigh's sensor worn for quarters of an hour from six in the morning."""
+        for quarter in range(quarters):
+            second = EARLY_S + (quarter + 1) * QUARTER_S
+            hours = {"wear_time": 0.25, "upright_time": upright_h, "sedentary_time": 0.25 - upright_h}
+            for metric, value in hours.items():
+                self.give(day, metric, value, second=second, unit="h", algorithm="posture/3", quality=quality)
+
+    def bout(
+        self, day: int, second: int, duration_s: float, steps: int, speed: float, *, placement: tuple[str, ...],
+        algorithm: str,
+    ) -> None:  # fmt: skip
+        """Have a walking bout measured that ends so many seconds after six in the morning."""
+        devices = tuple(f"{place}-1" for place in placement)
+        for metric, value, unit in (
+            ("walking_bout", duration_s, "s"), ("n_steps", float(steps), "1"), ("walking_speed", speed, "m/s"),
+            ("cadence", 60.0 * steps / duration_s, "{steps}/min"),
+        ):  # fmt: skip
+            self.give(day, metric, value, side="both", second=EARLY_S + second, unit=unit, length_s=duration_s,
+                      algorithm=algorithm, placement=placement, devices=devices, n=steps)  # fmt: skip
 
     def end(self, day: float, seconds: int = 300) -> None:
         """End the session."""

@@ -1,0 +1,110 @@
+"""Days and weeks: what adds up, what a bout is made of, what says too little; and who is told apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.history.reader import HistoryReader
+from gateway.results.days import Days, make_days
+from gateway.results.trend import DAY_US, UnknownSubjectError, Window, make_trend
+from tests.gateway.history.ward_gateway import us
+from tests.gateway.results.clinic import DAY_S, EARLY_S, FULL, SUBJECT, Clinic, monday_before
+
+FEET: Any = {"placement": ("left_foot", "right_foot"), "algorithm": "walk/1"}
+BACK: Any = {"placement": ("lower_back",), "algorithm": "lower-back/4"}
+
+
+def days(clinic: Clinic, last: int, *, rolled: bool = True) -> Days:
+    reader = HistoryReader(clinic.store(rolled=rolled))
+    try:
+        return make_days(reader, SUBJECT, us(0), us((last + 1) * DAY_S))
+    finally:
+        reader.close()
+
+
+@pytest.mark.parametrize("rolled", [True, False])
+def test_a_day_is_the_sum_of_its_quarters(tmp_path: Path, *, rolled: bool) -> None:
+    clinic = Clinic(tmp_path)
+    clinic.wear(1, FULL)
+    clinic.wear(2, 8, quality="degraded")
+    found = days(clinic, 3, rolled=rolled)
+    full, short = found.days
+    assert full.outcomes["wear_time"] == pytest.approx(11.0)
+    assert full.outcomes["upright_time"] == pytest.approx(4.4)
+    assert (full.quality, full.reason) == ("ok", "")
+    assert full.outcomes["n_steps"] is None, "nobody counted steps"
+    assert short.outcomes["wear_time"] == pytest.approx(2.0)
+    assert short.quality == "degraded"
+    assert short.reason == "worn for less than ten hours; a part of it is of doubtful quality"
+    assert (full.at_us + DAY_US, full.at_us % DAY_US) == (short.at_us, 0)
+
+
+def test_the_trend_of_hours_is_their_sum_too(tmp_path: Path) -> None:
+    clinic = Clinic(tmp_path)
+    clinic.wear(1, FULL)
+    reader = HistoryReader(clinic.store())
+    (line,) = make_trend(reader, SUBJECT, Window(us(0), us(3 * DAY_S), "upright_time", "day")).lines
+    assert [point.value for point in line.points] == pytest.approx([4.4])
+    reader.close()
+
+
+def test_bouts_become_the_outcomes_of_mobilise_d_and_of_two_ways_the_one_that_saw_most(tmp_path: Path) -> None:
+    clinic = Clinic(tmp_path)
+    clinic.bout(1, 100, 20.0, 36, 0.6, **FEET)
+    clinic.bout(1, 200, 40.0, 80, 1.0, **FEET)
+    clinic.bout(1, 101, 12.0, 20, 0.4, **BACK)
+    clinic.give(1, "turn_angle", 90.0, side="left", second=EARLY_S + 95, unit="deg", **BACK)
+    (day,) = days(clinic, 2).days
+    assert day.outcomes["wb_all__count"] == 2
+    assert day.outcomes["n_steps"] == 116, "and not those of the lower back beside them"
+    assert day.outcomes["wb_all__n_raw_initial_contacts__sum"] == 116
+    assert day.outcomes["total_walking_duration_min"] == pytest.approx(1.0)
+    assert day.outcomes["wb_10_30__walking_speed_mps__avg"] == pytest.approx(0.6)
+    assert day.outcomes["wb_30__walking_speed_mps__avg"] == pytest.approx(1.0)
+    assert day.outcomes["wb_30__stride_duration_s__avg"] == pytest.approx(1.0), "two steps are a stride"
+    assert day.outcomes["wb_30__stride_length_m__avg"] is None
+    assert day.outcomes["wb_all__n_turns__sum"] is None, "feet tell no turns of the body"
+    assert day.reason.startswith("for how long the sensor was worn is not known")
+
+
+def test_a_lower_back_alone_tells_turns(tmp_path: Path) -> None:
+    clinic = Clinic(tmp_path)
+    clinic.give(1, "turn_angle", 90.0, side="left", second=EARLY_S + 95, unit="deg", **BACK)
+    clinic.bout(1, 100, 20.0, 36, 0.6, **BACK)
+    clinic.give(1, "turn_angle", 90.0, side="left", second=EARLY_S + 300, unit="deg", **BACK)
+    (day,) = days(clinic, 2).days
+    assert day.outcomes["wb_all__n_turns__sum"] == 1, "the other was in no bout"
+
+
+def test_a_week_is_the_mean_of_its_whole_days(tmp_path: Path) -> None:
+    clinic = Clinic(tmp_path)
+    monday = monday_before(9)
+    for day, quarters, upright_h in ((0, FULL, 0.1), (1, FULL, 0.2), (2, 4, 0.0), (7, 4, 0.1)):
+        clinic.wear(monday + day, quarters, upright_h)
+    found = days(clinic, monday + 8)
+    whole, none = found.weeks
+    assert (whole.n_days, none.n_days) == (2, 0)
+    assert whole.outcomes["upright_time"] == pytest.approx((4.4 + 8.8) / 2)
+    assert none.outcomes.get("upright_time") is None
+
+
+def test_a_session_that_is_not_theirs_is_left_out(tmp_path: Path) -> None:
+    clinic = Clinic(tmp_path)
+    session = clinic.begin(1, "free_walk")
+    clinic.bout(1, 100, 20.0, 36, 0.6, **BACK)
+    clinic.end(1, DAY_S // 2)
+    clinic.gateway.do(DAY_S + DAY_S // 2 + 60, "session-discard", session=session, why="not theirs")
+    clinic.wear(2, 4)
+    assert [day.outcomes.get("wb_all__count") for day in days(clinic, 3).days] == [None]
+
+
+def test_nobody_of_that_pseudonym_is_said(tmp_path: Path) -> None:
+    clinic = Clinic(tmp_path)
+    clinic.wear(1, 4)
+    reader = HistoryReader(clinic.store())
+    with pytest.raises(UnknownSubjectError, match="'p-nobody'"):
+        make_days(reader, "p-nobody", 0, us(DAY_S))
+    reader.close()
