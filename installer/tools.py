@@ -1,7 +1,7 @@
 """The part of the developers' lock that making a package needs: ``python -m installer.tools > tools.lock``.
 
-For a machine on which all of that lock would take long, as an emulated one (`tests/bare/arm64`). What it is, is asked of
-the program that makes packages: whatever it loads, and what that asks for.
+For a machine on which all of that lock would take long, as an emulated one (`tests/bare/arm64`). The program that makes
+packages is asked what it is: whatever it loads, and what that asks for.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def loaded() -> set[str]:
     """Return the packages that the program loads that makes packages."""
     asked = subprocess.run([sys.executable, "-c", LOADED], cwd=ROOT, check=True, text=True, capture_output=True)
     known = packages_distributions()
-    named = {canonicalize_name(name) for module in asked.stdout.split() for name in known.get(module, ())}
+    named: set[str] = {canonicalize_name(name) for module in asked.stdout.split() for name in known.get(module, ())}
     return named - {OURS}
 
 
