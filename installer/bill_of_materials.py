@@ -34,6 +34,7 @@ from packaging.requirements import Requirement
 from packaging.utils import NormalizedName, canonicalize_name
 
 import hatch_build
+from gateway.machine.file_sum import sum_of_file
 from installer import licences
 from installer.contents import (
     OURS,
@@ -134,7 +135,7 @@ def _package(distribution: Distribution, site_packages: Path, lock: dict[str, Lo
 
 
 def _carried(package: str, carried: Carried, site_packages: Path) -> Component:
-    digest = hashlib.sha256((site_packages / carried.path).read_bytes()).hexdigest()
+    digest = sum_of_file(site_packages / carried.path)
     return Component(
         name=carried.name,
         version=carried.version,

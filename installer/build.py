@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import hashlib
 import os
 import platform
 import shutil
@@ -20,6 +19,7 @@ import tomllib
 from pathlib import Path
 
 from dsp.processor import TARGETS
+from gateway.machine.file_sum import sum_of_file
 from installer import bill_of_materials
 from installer.contents import ContentsError
 from installer.signing import SignatureError, ship_keys, sign_sums, write_sums
@@ -103,9 +103,10 @@ def forget_this_machine(home: Path, installed: Path) -> None:
 def compile_sources(home: Path, tree: Path) -> None:
     """Compile all modules once, so that nobody who runs them needs to write beside them.
 
-    By the contents and not the time of a file: what the archive does to times makes none of them stale.
+    By the contents and not the time of a file: what the archive does to times makes none of them stale. Those that are
+    there already are made anew: whoever loaded a module in this environment has left one with the time and its folder.
     """
-    run(home / "bin" / "python", "-m", "compileall", "-q", "-s", tree, "-p", "/", "--invalidation-mode",
+    run(home / "bin" / "python", "-m", "compileall", "-q", "-f", "-s", tree, "-p", "/", "--invalidation-mode",
         "unchecked-hash", home / "lib", PYTHONHASHSEED="0")  # fmt: skip
 
 
@@ -187,7 +188,7 @@ def make_alike(tree: Path, epoch: int) -> None:
 def build(out: Path, work: Path) -> Path:
     """Make the package; return it. Raises BuildError."""
     debian, epoch = release(), run("git", "log", "-1", "--format=%ct")
-    os.environ["SOURCE_DATE_EPOCH"] = epoch
+    os.environ |= {"SOURCE_DATE_EPOCH": epoch, "PYTHONDONTWRITEBYTECODE": "1"}  # the latter for what pip loads
     shutil.rmtree(work, ignore_errors=True)
     tree, wheels = work / "tree", work / "wheel"
     number = f"{version()}+deb{debian}"
@@ -223,14 +224,13 @@ def main() -> int:
     except (BuildError, ContentsError) as error:
         print(f"package: {error}", file=sys.stderr)
         return 1
-    digest = hashlib.sha256(package.read_bytes()).hexdigest()
     write_sums(options.out)
     try:
         signed = sign_sums(options.out, options.key)
     except SignatureError as error:
         print(f"package: {error}", file=sys.stderr)
         return 1
-    print(f"{digest}  {package} ({package.stat().st_size / 1e6:.0f} MB)")
+    print(f"{sum_of_file(package)}  {package} ({package.stat().st_size / 1e6:.0f} MB)")
     print(f"package: {signed}")
     return 0
 

@@ -13,13 +13,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import file_digest
 from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
 from gateway.installation.errors import SignatureError
 from gateway.installation.signature import SIGNATURE, SUMS, Keys, sign, signer_of, trusted_keys, verify
+from gateway.machine.file_sum import sum_of_file
 from installer.build import NAME, ROOT, version
 from installer.debian_packages import (
     INDEX,
@@ -113,15 +113,9 @@ def _strange(part: Part) -> list[str]:
         return [f"{part.package.name} cannot be used: {error}"]
     if said != wanted:
         return [f"{part.package.name} says of itself {' '.join(said)}: make it again"]
-    if f"{sum_of(part.package)}  {part.package.name}\n" not in sums:
+    if f"{sum_of_file(part.package)}  {part.package.name}\n" not in sums:
         return [f"{part.package.name} is not the one that {SUMS} beside it lists: make it again"]
     return []
-
-
-def sum_of(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return file_digest(file, "sha256").hexdigest()
 
 
 def lay_out(
@@ -186,7 +180,7 @@ def _lay_out_words(parts: Sequence[Part], out: Path, keys: Sequence[Path], unsig
 
 
 def _write_sums(out: Path, keys: Sequence[Path]) -> None:
-    listed = "".join(f"{sum_of(path)}  {path.relative_to(out)}\n" for path in _files(out))
+    listed = "".join(f"{sum_of_file(path)}  {path.relative_to(out)}\n" for path in _files(out))
     (out / SUMS).write_text(listed, "utf-8")
     if keys:
         lines = "".join(line for _, line in (sign(listed.encode(), key) for key in keys))
@@ -214,7 +208,7 @@ def check(out: Path) -> str:
     wrong = [f"missing: {name}" for name in sorted(listed.keys() - here.keys())]
     wrong += [f"not in the list: {name}" for name in sorted(here.keys() - listed.keys())]
     both = sorted(listed.keys() & here.keys())
-    wrong += [f"another sum: {name}" for name in both if sum_of(here[name]) != listed[name]]
+    wrong += [f"another sum: {name}" for name in both if sum_of_file(here[name]) != listed[name]]
     wrong += [f"missing: {name}" for name in ALWAYS if name not in here]
     parts = sorted(path for path in out.glob("debian-*") if path.is_dir())
     wrong += [] if parts else ["missing: a folder for any kind of computer"]

@@ -71,6 +71,11 @@ def read_lock(variables: Mapping[str, str], lock: Path = LOCK) -> dict[str, Lock
     }
 
 
+def locked_lines(lock: Path) -> dict[str, str]:
+    """Return the lines of each package in a lock, by name, for any machine and Python."""
+    return {canonicalize_name(match["name"]): match[0] for match in _ENTRY.finditer(lock.read_text("utf-8"))}
+
+
 def installed(site_packages: Path) -> dict[str, Distribution]:
     """Return what is installed, by name."""
     return {canonicalize_name(found.metadata["Name"]): found for found in distributions(path=[str(site_packages)])}

@@ -6,12 +6,13 @@ installed yet; also for another Debian or another processor than those of this m
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+
+from gateway.machine.file_sum import sum_of_file
 
 SUITES = {"12": "bookworm", "13": "trixie"}
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
@@ -71,9 +72,8 @@ def write_index(folder: Path, files: Iterable[Path]) -> None:
     stanzas = []
     for path in files:
         said = _run(["dpkg-deb", "--field", str(path)]).strip()
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
         where = path.relative_to(folder)
-        stanzas.append(f"{said}\nFilename: ./{where}\nSize: {path.stat().st_size}\nSHA256: {digest}\n")
+        stanzas.append(f"{said}\nFilename: ./{where}\nSize: {path.stat().st_size}\nSHA256: {sum_of_file(path)}\n")
     (folder / INDEX).write_text("\n".join(stanzas), "utf-8")
 
 

@@ -8,11 +8,11 @@ make package SIGNING_KEY=release.key
 from __future__ import annotations
 
 import shutil
-from hashlib import sha256
 from pathlib import Path
 
 from gateway.installation.errors import SignatureError
 from gateway.installation.signature import REVOKED, SIGNATURE, SUMS, sign, trusted_keys
+from gateway.machine.file_sum import sum_of_file
 
 KEYS = Path(__file__).with_name("trusted-keys")
 SHIPPED = Path("share/rehab-gateway/trusted-keys")
@@ -30,7 +30,7 @@ def ship_keys(home: Path) -> None:
 
 def write_sums(out: Path) -> Path:
     """List the sums of the packages in a folder; return the list."""
-    lines = [f"{sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in sorted(out.glob("*.deb"))]
+    lines = [f"{sum_of_file(path)}  {path.name}\n" for path in sorted(out.glob("*.deb"))]
     (out / SUMS).write_text("".join(lines), "utf-8")
     (out / SIGNATURE).unlink(missing_ok=True)  # that of another list
     return out / SUMS

@@ -16,7 +16,6 @@ from gateway.cli.ending import FAILURE, print_line
 from gateway.cli.fleet_desk import opened, words_of
 from gateway.cli.versions import WHY_LEAST
 from gateway.fleet.applying import ALLOWED, foreign_to
-from gateway.fleet.fetching import sum_of
 from gateway.fleet.members import FleetFolder
 from gateway.fleet.overview import overview
 from gateway.fleet.plan import LONGEST_REASON, Bundle, describe, rings_of
@@ -24,6 +23,7 @@ from gateway.fleet.register import RollOut
 from gateway.fleet.roll_outs import BusyError, RollOuts
 from gateway.installation.errors import RefusedError
 from gateway.installation.one_file import SUFFIX, pack
+from gateway.machine.file_sum import sum_of_file
 from gateway.model.usage import UsageError
 
 LOOK_S = 1.0
@@ -132,7 +132,7 @@ def _kept(fleet: FleetFolder, path: Path, bundle: Bundle) -> Path:
             part.replace(kept)  # one that was cut off in the middle is never taken for a copy
         finally:
             part.unlink(missing_ok=True)
-    if sum_of(kept) != bundle.sha256:
+    if sum_of_file(kept) != bundle.sha256:
         kept.unlink()
         raise ValueError(f"{path} was changed while it was read: try again")
     return kept

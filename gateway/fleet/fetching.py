@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from gateway.fleet.plan import PART_BYTES, Bundle
+from gateway.machine.file_sum import sum_of_file
 
 SHARE_S = 30.0
 """For a web server to say something."""
@@ -51,7 +52,7 @@ def fetch(
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     file = folder / bundle.file
-    if file.is_file() and sum_of(file) == bundle.sha256:
+    if file.is_file() and sum_of_file(file) == bundle.sha256:
         return file
     for other in folder.iterdir():  # of earlier roll-outs: one bundle is kept
         if other.name not in (bundle.file, f"{bundle.sha256}.part"):
@@ -67,17 +68,11 @@ def fetch(
             _over_link(bundle, target, ask, on_part)
         target.flush()
         os.fsync(target.fileno())
-    if sum_of(partial) != bundle.sha256:
+    if sum_of_file(partial) != bundle.sha256:
         partial.unlink()
         raise FetchError("what was fetched is not what was signed")
     partial.replace(file)
     return file
-
-
-def sum_of(file: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def _good_parts(target: BinaryIO, bundle: Bundle) -> int:

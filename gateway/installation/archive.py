@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import grp
-import hashlib
 import io
 import pwd
 import tarfile
@@ -17,6 +16,7 @@ import zstandard
 
 from gateway.installation.backup_contents import Content
 from gateway.installation.sealed_file import SealedError, SealedReader
+from gateway.machine.file_sum import sum_of_file
 
 MANIFEST = "manifest.json"
 
@@ -73,11 +73,9 @@ def entry_of(content: Content, copy: Path, kind: str) -> Entry:
         owner = pwd.getpwuid(there.st_uid).pw_name
     with suppress(KeyError):
         group = grp.getgrgid(there.st_gid).gr_name
-    with copy.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     path = content.path.absolute()
     return Entry(
-        content.name, str(path), kind, copy.stat().st_size, digest, there.st_mode & 0o777, owner, group
+        content.name, str(path), kind, copy.stat().st_size, sum_of_file(copy), there.st_mode & 0o777, owner, group
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable, Mapping
-from hashlib import file_digest, sha256
+from hashlib import sha256
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from gateway.installation.errors import SignatureError
+from gateway.machine.file_sum import sum_of_file
 
 SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.sig"
@@ -77,9 +78,8 @@ def verify(package: Path, beside: Path, keys: Keys) -> str:
     listed = [number for number, name in _SUM.findall(sums.decode("utf-8", "replace")) if name == beside.name]
     if len(listed) != 1:
         raise SignatureError(f"{beside.parent / SUMS} lists {beside.name} {len(listed)} times")
-    with package.open("rb") as file:
-        if file_digest(file, "sha256").hexdigest() != listed[0]:
-            raise SignatureError(f"{beside} is not the package that was signed: its sum is another one")
+    if sum_of_file(package) != listed[0]:
+        raise SignatureError(f"{beside} is not the package that was signed: its sum is another one")
     return signer
 
 

@@ -32,12 +32,16 @@ class Service:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._given_up = False
+        self._failed_after_s = 0.0  # how long it ran the last time that it ended with an error
         self.start()
 
-    def start(self) -> None:
+    def start(self, *, again: bool = False) -> None:
         """Start what the link names at this moment."""
         with self._lock:
             self._given_up = False
+            if not again:
+                self._failed_after_s = 0.0
+            self._started = time.monotonic()
             with (self._home / f"{self.name}.log").open("ab") as log:
                 command: list[str | Path] = [self._home / "current/bin/rehab-gateway", self.name, self._config]
                 try:
@@ -46,9 +50,14 @@ class Service:
                     log.write(f"{error}\n".encode())
 
     def running(self) -> bool:
-        """Whether it runs now."""
+        """Whether it runs now; after an error, only once it has run for twice as long as the last time.
+
+        A service that fails again and again runs at nearly every look on a busy machine; systemd knows by its word.
+        """
         with self._lock:
-            return self._process is not None and self._process.poll() is None
+            if self._process is None or self._process.poll() is not None:
+                return False
+            return time.monotonic() - self._started >= 2 * self._failed_after_s
 
     def stop(self) -> None:
         """End it in good order."""
@@ -70,9 +79,11 @@ class Service:
             ended = process is None or process.poll() is not None
             if process is not None and process.poll() in GIVEN_UP:
                 self._given_up = True
+            if process is not None and (process.poll() or 0) > 0:  # killed by a test is no error of its own
+                self._failed_after_s = time.monotonic() - self._started
             again = ended and not self._given_up
         if again:
-            self.start()
+            self.start(again=True)
 
 
 def serve(path: Path, home: Path, config: str, names: list[str]) -> None:
