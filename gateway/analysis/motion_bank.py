@@ -19,9 +19,7 @@ import numpy as np
 from config.settings import Device
 from dsp.catalogue import CATALOGUE
 from dsp.found import Found
-from dsp.limits import MOST_FORCE, MOST_SPIN, credible
 from dsp.result import Result, Side
-from gateway.analysis.axes import picks
 from gateway.analysis.motion import (
     ClosingMotion,
     MarkedMotion,
@@ -33,6 +31,7 @@ from gateway.analysis.motion import (
 )  # fmt: skip
 from gateway.analysis.motions import MOTIONS
 from gateway.analysis.sensor_bank import Refuse
+from gateway.analysis.waiting_samples import ROOM, WaitingSamples
 from gateway.analysis.ward_operators import DeviceResult
 from gateway.clocks.timeline import Floats, Ints, Timeline
 from gateway.intake.intake import ArrivedBatch
@@ -44,7 +43,6 @@ TURN_S: Final = 2.0
 anyway, and a ward costs a quarter less than with a second."""
 TEST_TURN_S: Final = 1.0
 """In a session with a test or an exercise: somebody waits for what is counted."""
-ROOM: Final = 512  # samples of a sensor that wait at most: one that samples faster has its turn more often
 SILENT_S: Final = 2.5
 """What waits of a sensor that has sent nothing for so long, longer than any turn, is not left waiting."""
 SPREAD: Final = 37  # turns of devices with neighbouring numbers are far apart: prime to every usual rate
@@ -64,7 +62,7 @@ class _Sensor:
         bed: Who wears it, in which session.
         device: How and where.
         motions: Rows of the table.
-        row: Of the arrays in which its samples wait.
+        row: Of what waits.
         turn_s: How often its operators are called.
         operators: Made when its first samples come, and anew when its rate is another one; with their rows.
         parts: What they have in common.
@@ -125,14 +123,9 @@ class MotionBank:
         self._refuse: Refuse = refuse or (lambda _number, _reason: None)
         self._motions = motions
         self._sensors: dict[int, _Sensor] = {}
-        self._free: list[int] = []
-        self._row = np.zeros(0, np.int64)  # by device number; NOT_FED
+        self._waiting = WaitingSamples()
+        self._row = np.zeros(0, np.int64)  # by device number, of what waits; NOT_FED
         self._version = np.zeros(0, np.int64)  # by device number, of the stream that its row is for
-        self._number = np.zeros(0, np.int64)  # by row: the device
-        self._column, self._sign = np.zeros((0, 6), np.int64), np.zeros((0, 6))  # by row, from `picks`
-        self._index, self._samples = np.zeros((0, ROOM), np.int64), np.zeros((0, ROOM, 6))
-        self._held = np.zeros(0, np.int64)  # by row: how many wait
-        self._due = np.zeros(0, np.int64)  # by row: its turn comes with the sample of this number
 
     def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> list[int]:
         """Begin with a person; return the numbers of the devices that have operators."""
@@ -147,8 +140,7 @@ class MotionBank:
         """Forget a device: whoever wears it next begins afresh."""
         if (sensor := self._sensors.pop(number, None)) is not None:
             self._row[number] = NOT_FED
-            self._held[sensor.row] = 0
-            self._free.append(sensor.row)
+            self._waiting.free_row(sensor.row)
         self.found.pop(number, None)
 
     def add(self, arrived: ArrivedBatch) -> None:
@@ -162,20 +154,18 @@ class MotionBank:
             self._see_stream(int(arrived.numbers[at]), arrived.streams[at], int(arrived.versions[at]))
         counts = arrived.start[fed + 1] - arrived.start[fed]
         rows = rows[fed]
-        alone = self._held[rows] + counts > ROOM
+        alone = self._waiting.held[rows] + counts > ROOM
         if alone.any() or np.bincount(rows).max() > 1:
             for at in range(len(fed)):
                 self._add_one(arrived, int(fed[at]), int(rows[at]))
         else:
-            self._hold(arrived, arrived.start[fed], counts, rows)
+            self._waiting.append(arrived, arrived.start[fed], counts, rows)
 
     def step(self) -> None:
         """Give the sensors whose turn it is to their operators."""
         if not self._sensors:
             return
-        held = np.flatnonzero(self._held)
-        newest = self._index[held, self._held[held] - 1]
-        self._run(self._number[held[newest >= self._due[held]]].tolist())
+        self._run(self._waiting.due_numbers())
 
     def drain(self, numbers: Iterable[int]) -> list[DeviceResult]:
         """Return what came of devices since the last call."""
@@ -192,7 +182,7 @@ class MotionBank:
         next_s = math.inf
         for number in numbers:
             sensor = self._sensors[number]
-            if sensor.timeline is None or not self._held[sensor.row]:
+            if sensor.timeline is None or not self._waiting.held[sensor.row]:
                 continue
             if sensor.timeline.newest_s < silent_since_s:
                 self._run([number])
@@ -233,7 +223,7 @@ class MotionBank:
         if sensor.timeline is not None:
             self._run([number])
         self._version[number] = version
-        self._column[sensor.row], self._sign[sensor.row] = picks(sensor.device.axes, spec.channels)
+        self._waiting.set_axes(sensor.row, sensor.device.axes, spec.channels)
         sensor.timeline = stream.timeline
         rate_hz = spec.rate_hz or 0.0
         if sensor.rate_hz != rate_hz:
@@ -250,25 +240,15 @@ class MotionBank:
         number = int(arrived.numbers[at])
         begin, end = int(arrived.start[at]), int(arrived.start[at + 1])
         while begin < end:
-            if self._held[row] == ROOM:
+            if self._waiting.held[row] == ROOM:
                 self._run([number])
-            count = min(end - begin, ROOM - int(self._held[row]))
-            self._hold(arrived, np.array([begin]), np.array([count]), np.array([row]))
+            count = min(end - begin, ROOM - int(self._waiting.held[row]))
+            self._waiting.append(arrived, np.array([begin]), np.array([count]), np.array([row]))
             begin += count
-
-    def _hold(self, arrived: ArrivedBatch, first: Ints, counts: Ints, rows: Ints) -> None:
-        """Put samples behind those that wait of other rows each, for which there is room."""
-        place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        at = np.repeat(first, counts) + place
-        place += np.repeat(rows * ROOM + self._held[rows], counts)
-        picked = at[:, None] * arrived.samples.shape[1] + np.repeat(self._column[rows], counts, axis=0)
-        self._index.reshape(-1)[place] = arrived.index[at]
-        self._samples.reshape(-1, 6)[place] = arrived.samples.take(picked) * np.repeat(self._sign[rows], counts, axis=0)
-        self._held[rows] += counts
 
     def _run(self, numbers: Iterable[int]) -> None:
         """Give what waits of devices to their operators."""
-        turns = [self._take(number) for number in numbers if self._held[self._sensors[number].row]]
+        turns = [self._take(number) for number in numbers if self._waiting.held[self._sensors[number].row]]
         _feed((part, turn) for turn in turns for part in self._sensors[turn.number].parts)
         for turn in turns:
             self._tell_marks(turn.number)
@@ -278,15 +258,12 @@ class MotionBank:
     def _take(self, number: int) -> _Turn:
         """Take what waits of a device, and set when its next turn is."""
         sensor = self._sensors[number]
-        row, held = sensor.row, int(self._held[sensor.row])
-        index = self._index[row, :held].copy()
-        samples = self._samples[row, :held]
-        self._held[row] = 0
-        sensor.last = int(index[-1])
+        turn = _Turn(number, *self._waiting.take(sensor.row))
+        sensor.last = int(turn.at[-1])
         every = max(1, round(sensor.turn_s * sensor.rate_hz))
         own = number * SPREAD % every
-        self._due[row] = (sensor.last - own) // every * every + every + own
-        return _Turn(number, index, credible(samples[:, :3], MOST_FORCE), credible(samples[:, 3:], MOST_SPIN))
+        self._waiting.due[sensor.row] = (sensor.last - own) // every * every + every + own
+        return turn
 
     def _tell_marks(self, number: int) -> None:
         """Tell operators of marks, once it is known where on the grid they lie."""
@@ -326,18 +303,9 @@ class MotionBank:
             _make(sensor, motion, replace(worn, interrupted=True), partial(self._refuse, number))
 
     def _take_row(self, number: int) -> int:
-        if not self._free:
-            rows = len(self._held)
-            more = max(8, rows)
-            for name in ("_index", "_samples", "_column", "_sign", "_held", "_due", "_number"):
-                array = getattr(self, name)
-                setattr(self, name, np.concatenate([array, np.zeros((more, *array.shape[1:]), array.dtype)]))
-            self._free = list(range(rows + more - 1, rows - 1, -1))
         self._row, self._version = _with_room(self._row, self._version, number)
-        row = self._free.pop()
-        self._row[number], self._number[row], self._version[number] = row, number, 0
-        self._held[row] = self._due[row] = 0
-        return row
+        self._row[number], self._version[number] = self._waiting.take_row(number), 0
+        return int(self._row[number])
 
 
 def _make(sensor: _Sensor, motion: Motion, worn: Worn, refuse: Callable[[str], None]) -> None:
