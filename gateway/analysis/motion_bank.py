@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, NamedTuple
@@ -54,6 +54,14 @@ FAILED: Final = "the program failed at these samples: what it knew until here is
 log = logging.getLogger(__name__)
 
 
+class _Operator(NamedTuple):
+    """An operator of a sensor, with its row of the table; and once more where it goes by strides, asked once."""
+
+    motion: Motion
+    operator: MotionOperator
+    stepping: SteppingMotion | None
+
+
 @dataclass(slots=True)
 class _Sensor:
     """A device with its operators.
@@ -64,7 +72,7 @@ class _Sensor:
         motions: Rows of the table.
         row: Of what waits.
         turn_s: How often its operators are called.
-        operators: Made when its first samples come, and anew when its rate is another one; with their rows.
+        operators: Made when its first samples come, and anew when its rate is another one.
         parts: What they have in common.
         defects: How often each row's has failed.
         rate_hz: What they were made for; 0 before the first.
@@ -78,7 +86,7 @@ class _Sensor:
     motions: tuple[Motion, ...]
     row: int
     turn_s: float
-    operators: list[tuple[Motion, MotionOperator]] = field(default_factory=list)
+    operators: list[_Operator] = field(default_factory=list)
     parts: tuple[SharedPart, ...] = ()
     defects: dict[str, int] = field(default_factory=dict)
     rate_hz: float = 0.0
@@ -91,11 +99,12 @@ class _Sensor:
         """Whether there are samples by which it is known where on the grid a time lies."""
         return self.timeline is not None and math.isfinite(self.timeline.newest_s)
 
-    def number_of(self, at_s: float) -> float:
-        """Return the number of the sample at a gateway time, in parts of one; there is a timeline."""
+    def numbers_of(self, *times_s: float) -> list[float]:
+        """Return the numbers of the samples at gateway times, in parts of one; there is a timeline."""
         assert self.timeline is not None
         known = float(self.last)
-        return known + (at_s - float(self.timeline.at(np.array([known]))[0])) * self.rate_hz
+        known_s = float(self.timeline.at(np.array([known]))[0])
+        return [known + (at_s - known_s) * self.rate_hz for at_s in times_s]
 
 
 class _Turn(NamedTuple):
@@ -204,16 +213,16 @@ class MotionBank:
         """Tell the operators of a device, if it has any, of a stride of its leg."""
         if (sensor := self._sensors.get(number)) is None or not sensor.started:
             return
-        at = sensor.number_of(stride.start_s), sensor.number_of(stride.end_s)
-        for motion, operator in list(sensor.operators):
-            if isinstance(operator, SteppingMotion):
-                tell = partial(operator.stride, *at, stride.quality, stride.reason)
+        first, last = sensor.numbers_of(stride.start_s, stride.end_s)
+        for motion, operator, stepping in list(sensor.operators):
+            if stepping is not None:
+                tell = partial(stepping.stride, first, last, stride.quality, stride.reason)
                 self._note(number, motion, operator, partial(_told, tell))
 
     def finish(self, number: int) -> None:
         """Whoever wears a device takes it off, or the session is over: `drain` then has what was open."""
         self._run([number])
-        for motion, operator in list(self._sensors[number].operators):
+        for motion, operator, _ in list(self._sensors[number].operators):
             if isinstance(operator, ClosingMotion):
                 self._note(number, motion, operator, operator.finish)
 
@@ -252,7 +261,7 @@ class MotionBank:
         _feed((part, turn) for turn in turns for part in self._sensors[turn.number].parts)
         for turn in turns:
             self._tell_marks(turn.number)
-            for motion, operator in list(self._sensors[turn.number].operators):
+            for motion, operator, _ in list(self._sensors[turn.number].operators):
                 self._note(turn.number, motion, operator, partial(operator.process, *turn[1:]))
 
     def _take(self, number: int) -> _Turn:
@@ -272,31 +281,32 @@ class MotionBank:
             return
         marks, sensor.marks = sensor.marks, []
         for text, at_s in marks:
-            at = sensor.number_of(at_s)
-            for motion, operator in list(sensor.operators):
+            (at,) = sensor.numbers_of(at_s)
+            for motion, operator, _ in list(sensor.operators):
                 if isinstance(operator, MarkedMotion):
                     self._note(number, motion, operator, partial(_told, partial(operator.mark, text, at)))
 
     def _note(self, number: int, motion: Motion, operator: MotionOperator, ask: Callable[[], Iterable[Found]]) -> None:
         """Note what an operator finds; one that fails does so alone: the other patients' devices go on."""
-        sensor, found = self._sensors[number], self.found.setdefault(number, [])
+        sensor, found = self._sensors[number], list[Found]()
         try:
-            for each in ask():
-                found.append(_result(each, sensor, operator.algorithm))
+            found.extend(ask())
+            results = [*_results(found, sensor, operator.algorithm)]
         except Exception:
             log.exception("%s of %s failed", motion.name, sensor.device.id)
             self._refuse(number, f"{motion.name}: the program failed")
             at = float(sensor.last)
-            lost = (Found(metric, None, at, at, 0, quality="invalid", reason=FAILED) for metric in motion.metrics)
-            found += [_result(each, sensor, operator.algorithm) for each in lost]
+            known = [each for each in found if each.metric in CATALOGUE]
+            known += [Found(metric, None, at, at, 0, quality="invalid", reason=FAILED) for metric in motion.metrics]
+            results = [*_results(known, sensor, operator.algorithm)]
             self._begin_anew(number, motion, operator)
-        if not found:
-            del self.found[number]
+        if results:
+            self.found.setdefault(number, []).extend(results)
 
     def _begin_anew(self, number: int, motion: Motion, failed: MotionOperator) -> None:
         """Put another operator in place of one that failed, as long as that may help."""
         sensor = self._sensors[number]
-        sensor.operators = [each for each in sensor.operators if each[1] is not failed]
+        sensor.operators = [each for each in sensor.operators if each.operator is not failed]
         defects = sensor.defects[motion.name] = sensor.defects.get(motion.name, 0) + 1
         if defects < MOST_DEFECTS:
             worn = Worn.of(sensor.bed, sensor.device, sensor.rate_hz)
@@ -311,7 +321,9 @@ class MotionBank:
 def _make(sensor: _Sensor, motion: Motion, worn: Worn, refuse: Callable[[str], None]) -> None:
     """Give a sensor the operator of a row, or say why it has none."""
     try:
-        sensor.operators.append((motion, motion.make(worn)))
+        operator = motion.make(worn)
+        stepping = operator if isinstance(operator, SteppingMotion) else None
+        sensor.operators.append(_Operator(motion, operator, stepping))
     except ValueError as problem:  # a rate that a device may be set to, and an operator is not made for
         refuse(str(problem))
     except Exception:
@@ -344,18 +356,18 @@ def _told(tell: Callable[[], None]) -> Iterable[Found]:
     return ()
 
 
-def _result(found: Found, sensor: _Sensor, algorithm: str) -> Result:
-    """Return what was found, on the gateway's clock; what no body can do has no value."""
+def _results(found: Sequence[Found], sensor: _Sensor, algorithm: str) -> Iterator[Result]:
+    """Yield what an operator found, on the gateway's clock; what no body can do has no value."""
     assert sensor.timeline is not None
-    metric = CATALOGUE[found.metric]
-    start_s, end_s = sensor.timeline.at(np.array([found.first, found.last])).tolist()
-    value, quality, reason = found.value, found.quality, found.reason
-    if value is not None and not metric.plausible(value):
-        value, quality, reason = None, "invalid", f"implausible: {value:.4g} {metric.unit_text}".strip()
-    return Result(
-        found.metric, value, _side(sensor.device.placement, metric.sides), start_s, end_s, found.n, algorithm,
-        found.n_rejected, quality, reason,
-    )  # fmt: skip
+    times_s = sensor.timeline.at(np.array([(each.first, each.last) for each in found]).ravel()).tolist()
+    for each, start_s, end_s in zip(found, times_s[::2], times_s[1::2], strict=True):
+        metric, value, quality, reason = CATALOGUE[each.metric], each.value, each.quality, each.reason
+        if value is not None and not metric.plausible(value):
+            value, quality, reason = None, "invalid", f"implausible: {value:.4g} {metric.unit_text}".strip()
+        yield Result(
+            each.metric, value, _side(sensor.device.placement, metric.sides), start_s, end_s, each.n, algorithm,
+            each.n_rejected, quality, reason,
+        )  # fmt: skip
 
 
 def _side(placement: str, sides: Sequence[Side]) -> Side:
