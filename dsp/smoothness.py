@@ -12,6 +12,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dsp.kernel import kernel
+from dsp.record import Floats
+
 PADDING: Final = 4
 """The spectrum is interpolated by this many powers of two, as its authors do."""
 HIGHEST_HZ: Final = 10.0
@@ -34,20 +37,43 @@ def sparc(
     Source: Balasubramanian, Melendez-Calderon, Burdet 2012, doi 10.1109/TBME.2011.2179545; 2015, doi
     10.1186/s12984-015-0090-9.
     """
-    values = _movement(speed, rate_hz)
-    padded = 2 ** (math.ceil(math.log2(len(values))) + PADDING) if len(values) else 0
-    if not padded or not np.all(np.isfinite(values)) or not np.any(values):
+    return arc_length(_movement(speed, rate_hz), float(rate_hz), float(highest_hz), float(least_share))
+
+
+@kernel
+def arc_length(speed: Floats, rate_hz: float, highest_hz: float, least_share: float) -> float:
+    """Do what `sparc` does, for (n,) samples.
+
+    The transform is worked out at the frequencies that are looked at and no others, from the last sample to the first
+    (Horner's rule). That of a magnitude is greatest at 0 Hz.
+    """
+    most = 0.0
+    for i in range(len(speed)):
+        if not math.isfinite(speed[i]):
+            return math.nan
+        most = max(most, speed[i])
+    if most == 0.0:
         return math.nan
-    magnitude = np.abs(np.fft.rfft(values, padded))
-    magnitude /= magnitude.max()
-    hz = np.fft.rfftfreq(padded, 1.0 / rate_hz)
-    inside = np.flatnonzero((hz <= highest_hz) & (magnitude >= least_share))
-    first, last = inside[0], inside[-1]
-    if first == last:
-        return math.nan
-    shape = magnitude[first : last + 1]
-    step = (hz[1] - hz[0]) / (hz[last] - hz[first])
-    return -float(np.sum(np.hypot(step, np.diff(shape))))
+    padded = 1 << PADDING
+    while padded < len(speed) << PADDING:
+        padded *= 2
+    bins = int(min(highest_hz * padded / rate_hz, padded / 2)) + 1
+    turn_cos, turn_sin, real, imag = np.empty(bins), np.empty(bins), np.zeros(bins), np.zeros(bins)
+    for k in range(bins):
+        turn_cos[k], turn_sin[k] = math.cos(2.0 * math.pi * k / padded), math.sin(2.0 * math.pi * k / padded)
+    for i in range(len(speed) - 1, -1, -1):
+        value = speed[i]
+        for k in range(bins):
+            turned = real[k] * turn_cos[k] - imag[k] * turn_sin[k]
+            imag[k] = real[k] * turn_sin[k] + imag[k] * turn_cos[k]
+            real[k] = turned + value
+    last, length = bins - 1, 0.0
+    while last and math.hypot(real[last], imag[last]) < least_share * real[0]:
+        last -= 1
+    for k in range(last):
+        step = math.hypot(real[k + 1], imag[k + 1]) - math.hypot(real[k], imag[k])
+        length += math.hypot(1.0 / last, step / real[0])
+    return -length if last else math.nan
 
 
 def log_dimensionless_jerk(speed: ArrayLike, rate_hz: float) -> float:
@@ -86,15 +112,29 @@ def log_dimensionless_jerk_acc(acc: ArrayLike, rate_hz: float) -> float:
     Source: Melendez-Calderon, Shirota, Balasubramanian 2021, doi 10.3389/fbioe.2020.558771.
     """
     _movement([], rate_hz)
-    values = np.asarray(acc, np.float64)
-    if len(values) < 2 or not np.all(np.isfinite(values)):
-        return math.nan
-    moved = values - values.mean(axis=0)
-    peak_squared = float((moved**2).sum(axis=1).max())
-    squares = float((np.diff(moved, axis=0) ** 2).sum()) * rate_hz
+    return log_jerk(np.ascontiguousarray(acc, np.float64))
+
+
+@kernel
+def log_jerk(acc: Floats) -> float:
+    """Do what `log_dimensionless_jerk_acc` does, for (n, axes) samples: at whatever rate they are, it drops out."""
+    peak_squared, squares = 0.0, 0.0
+    mean = np.zeros(acc.shape[1])
+    for i in range(len(acc)):
+        for axis in range(acc.shape[1]):
+            mean[axis] += acc[i, axis] / len(acc)
+    for i in range(len(acc)):
+        size = 0.0
+        for axis in range(acc.shape[1]):
+            if not math.isfinite(acc[i, axis]):
+                return math.nan
+            size += (acc[i, axis] - mean[axis]) ** 2
+            if i:
+                squares += (acc[i, axis] - acc[i - 1, axis]) ** 2
+        peak_squared = max(peak_squared, size)
     if squares == 0.0:
         return math.nan
-    return -math.log(len(values) / rate_hz / peak_squared * squares)
+    return -math.log(len(acc) / peak_squared * squares)
 
 
 def speed_like(acc: ArrayLike, gravity: float = 9.80665) -> NDArray[np.float64]:

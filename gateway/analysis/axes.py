@@ -25,26 +25,29 @@ def picks(axes: str, channels: Sequence[str]) -> tuple[Ints, Floats]:
 
 @kernel
 def turn(  # noqa: PLR0917 - numba takes positional arguments
-    index: Ints, samples: Floats, first: Ints, start: Ints, column: Ints, sign: Floats, own: Ints, acc: Floats,
-    gyr: Floats,
+    index: Ints, samples: Floats, first: Ints, counts: Ints, row: Ints, column: Ints, sign: Floats, to: Ints,
+    own: Ints, acc: Floats, gyr: Floats,
 ) -> None:  # fmt: skip
-    """Turn samples of k sensors into the segment frame, and put them back to back.
+    """Turn samples of k sensors into the segment frame.
 
     Args:
         index: (n,) number of each sample, of more sensors than these perhaps.
         samples: (n, channels) as decoded.
         first: (k,) where the samples of each sensor begin in these.
-        start: (k + 1,) where they begin in what comes out.
-        column: (k, 6) from `picks`.
-        sign: (k, 6) from `picks`.
+        counts: (k,) how many they are.
+        row: (k,) of ``column`` and ``sign``.
+        column: (rows, 6) from `picks`.
+        sign: (rows, 6) from `picks`.
+        to: (k,) where they begin in what comes out.
         own: (m,) out: the numbers.
         acc: (m, 3) out.
         gyr: (m, 3) out.
     """
-    for j in range(len(start) - 1):
-        skip = first[j] - start[j]
-        for i in range(start[j], start[j + 1]):
-            own[i] = index[skip + i]
+    for j in range(len(first)):
+        picked = row[j]
+        for i in range(counts[j]):
+            at, out = first[j] + i, to[j] + i
+            own[out] = index[at]
             for axis in range(3):
-                acc[i, axis] = sign[j, axis] * samples[skip + i, column[j, axis]]
-                gyr[i, axis] = sign[j, 3 + axis] * samples[skip + i, column[j, 3 + axis]]
+                acc[out, axis] = sign[picked, axis] * samples[at, column[picked, axis]]
+                gyr[out, axis] = sign[picked, 3 + axis] * samples[at, column[picked, 3 + axis]]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final, NamedTuple
@@ -19,9 +19,7 @@ import numpy as np
 from config.settings import Device
 from dsp.catalogue import CATALOGUE
 from dsp.found import Found
-from dsp.limits import MOST_FORCE, MOST_SPIN, credible
 from dsp.result import Result, Side
-from gateway.analysis.axes import picks
 from gateway.analysis.motion import (
     ClosingMotion,
     MarkedMotion,
@@ -33,6 +31,7 @@ from gateway.analysis.motion import (
 )  # fmt: skip
 from gateway.analysis.motions import MOTIONS
 from gateway.analysis.sensor_bank import Refuse
+from gateway.analysis.waiting_samples import ROOM, WaitingSamples
 from gateway.analysis.ward_operators import DeviceResult
 from gateway.clocks.timeline import Floats, Ints, Timeline
 from gateway.intake.intake import ArrivedBatch
@@ -44,7 +43,6 @@ TURN_S: Final = 2.0
 anyway, and a ward costs a quarter less than with a second."""
 TEST_TURN_S: Final = 1.0
 """In a session with a test or an exercise: somebody waits for what is counted."""
-ROOM: Final = 512  # samples of a sensor that wait at most: one that samples faster has its turn more often
 SILENT_S: Final = 2.5
 """What waits of a sensor that has sent nothing for so long, longer than any turn, is not left waiting."""
 SPREAD: Final = 37  # turns of devices with neighbouring numbers are far apart: prime to every usual rate
@@ -56,6 +54,14 @@ FAILED: Final = "the program failed at these samples: what it knew until here is
 log = logging.getLogger(__name__)
 
 
+class _Operator(NamedTuple):
+    """An operator of a sensor, with its row of the table; and once more where it goes by strides, asked once."""
+
+    motion: Motion
+    operator: MotionOperator
+    stepping: SteppingMotion | None
+
+
 @dataclass(slots=True)
 class _Sensor:
     """A device with its operators.
@@ -64,9 +70,9 @@ class _Sensor:
         bed: Who wears it, in which session.
         device: How and where.
         motions: Rows of the table.
-        row: Of the arrays in which its samples wait.
+        row: Of what waits.
         turn_s: How often its operators are called.
-        operators: Made when its first samples come, and anew when its rate is another one; with their rows.
+        operators: Made when its first samples come, and anew when its rate is another one.
         parts: What they have in common.
         defects: How often each row's has failed.
         rate_hz: What they were made for; 0 before the first.
@@ -80,7 +86,7 @@ class _Sensor:
     motions: tuple[Motion, ...]
     row: int
     turn_s: float
-    operators: list[tuple[Motion, MotionOperator]] = field(default_factory=list)
+    operators: list[_Operator] = field(default_factory=list)
     parts: tuple[SharedPart, ...] = ()
     defects: dict[str, int] = field(default_factory=dict)
     rate_hz: float = 0.0
@@ -93,11 +99,12 @@ class _Sensor:
         """Whether there are samples by which it is known where on the grid a time lies."""
         return self.timeline is not None and math.isfinite(self.timeline.newest_s)
 
-    def number_of(self, at_s: float) -> float:
-        """Return the number of the sample at a gateway time, in parts of one; there is a timeline."""
+    def numbers_of(self, *times_s: float) -> list[float]:
+        """Return the numbers of the samples at gateway times, in parts of one; there is a timeline."""
         assert self.timeline is not None
         known = float(self.last)
-        return known + (at_s - float(self.timeline.at(np.array([known]))[0])) * self.rate_hz
+        known_s = float(self.timeline.at(np.array([known]))[0])
+        return [known + (at_s - known_s) * self.rate_hz for at_s in times_s]
 
 
 class _Turn(NamedTuple):
@@ -125,14 +132,9 @@ class MotionBank:
         self._refuse: Refuse = refuse or (lambda _number, _reason: None)
         self._motions = motions
         self._sensors: dict[int, _Sensor] = {}
-        self._free: list[int] = []
-        self._row = np.zeros(0, np.int64)  # by device number; NOT_FED
+        self._waiting = WaitingSamples()
+        self._row = np.zeros(0, np.int64)  # by device number, of what waits; NOT_FED
         self._version = np.zeros(0, np.int64)  # by device number, of the stream that its row is for
-        self._number = np.zeros(0, np.int64)  # by row: the device
-        self._column, self._sign = np.zeros((0, 6), np.int64), np.zeros((0, 6))  # by row, from `picks`
-        self._index, self._samples = np.zeros((0, ROOM), np.int64), np.zeros((0, ROOM, 6))
-        self._held = np.zeros(0, np.int64)  # by row: how many wait
-        self._due = np.zeros(0, np.int64)  # by row: its turn comes with the sample of this number
 
     def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> list[int]:
         """Begin with a person; return the numbers of the devices that have operators."""
@@ -147,8 +149,7 @@ class MotionBank:
         """Forget a device: whoever wears it next begins afresh."""
         if (sensor := self._sensors.pop(number, None)) is not None:
             self._row[number] = NOT_FED
-            self._held[sensor.row] = 0
-            self._free.append(sensor.row)
+            self._waiting.free_row(sensor.row)
         self.found.pop(number, None)
 
     def add(self, arrived: ArrivedBatch) -> None:
@@ -162,20 +163,18 @@ class MotionBank:
             self._see_stream(int(arrived.numbers[at]), arrived.streams[at], int(arrived.versions[at]))
         counts = arrived.start[fed + 1] - arrived.start[fed]
         rows = rows[fed]
-        alone = self._held[rows] + counts > ROOM
+        alone = self._waiting.held[rows] + counts > ROOM
         if alone.any() or np.bincount(rows).max() > 1:
             for at in range(len(fed)):
                 self._add_one(arrived, int(fed[at]), int(rows[at]))
         else:
-            self._hold(arrived, arrived.start[fed], counts, rows)
+            self._waiting.append(arrived, arrived.start[fed], counts, rows)
 
     def step(self) -> None:
         """Give the sensors whose turn it is to their operators."""
         if not self._sensors:
             return
-        held = np.flatnonzero(self._held)
-        newest = self._index[held, self._held[held] - 1]
-        self._run(self._number[held[newest >= self._due[held]]].tolist())
+        self._run(self._waiting.due_numbers())
 
     def drain(self, numbers: Iterable[int]) -> list[DeviceResult]:
         """Return what came of devices since the last call."""
@@ -192,7 +191,7 @@ class MotionBank:
         next_s = math.inf
         for number in numbers:
             sensor = self._sensors[number]
-            if sensor.timeline is None or not self._held[sensor.row]:
+            if sensor.timeline is None or not self._waiting.held[sensor.row]:
                 continue
             if sensor.timeline.newest_s < silent_since_s:
                 self._run([number])
@@ -214,16 +213,16 @@ class MotionBank:
         """Tell the operators of a device, if it has any, of a stride of its leg."""
         if (sensor := self._sensors.get(number)) is None or not sensor.started:
             return
-        at = sensor.number_of(stride.start_s), sensor.number_of(stride.end_s)
-        for motion, operator in list(sensor.operators):
-            if isinstance(operator, SteppingMotion):
-                tell = partial(operator.stride, *at, stride.quality, stride.reason)
+        first, last = sensor.numbers_of(stride.start_s, stride.end_s)
+        for motion, operator, stepping in list(sensor.operators):
+            if stepping is not None:
+                tell = partial(stepping.stride, first, last, stride.quality, stride.reason)
                 self._note(number, motion, operator, partial(_told, tell))
 
     def finish(self, number: int) -> None:
         """Whoever wears a device takes it off, or the session is over: `drain` then has what was open."""
         self._run([number])
-        for motion, operator in list(self._sensors[number].operators):
+        for motion, operator, _ in list(self._sensors[number].operators):
             if isinstance(operator, ClosingMotion):
                 self._note(number, motion, operator, operator.finish)
 
@@ -233,7 +232,7 @@ class MotionBank:
         if sensor.timeline is not None:
             self._run([number])
         self._version[number] = version
-        self._column[sensor.row], self._sign[sensor.row] = picks(sensor.device.axes, spec.channels)
+        self._waiting.set_axes(sensor.row, sensor.device.axes, spec.channels)
         sensor.timeline = stream.timeline
         rate_hz = spec.rate_hz or 0.0
         if sensor.rate_hz != rate_hz:
@@ -250,43 +249,30 @@ class MotionBank:
         number = int(arrived.numbers[at])
         begin, end = int(arrived.start[at]), int(arrived.start[at + 1])
         while begin < end:
-            if self._held[row] == ROOM:
+            if self._waiting.held[row] == ROOM:
                 self._run([number])
-            count = min(end - begin, ROOM - int(self._held[row]))
-            self._hold(arrived, np.array([begin]), np.array([count]), np.array([row]))
+            count = min(end - begin, ROOM - int(self._waiting.held[row]))
+            self._waiting.append(arrived, np.array([begin]), np.array([count]), np.array([row]))
             begin += count
-
-    def _hold(self, arrived: ArrivedBatch, first: Ints, counts: Ints, rows: Ints) -> None:
-        """Put samples behind those that wait of other rows each, for which there is room."""
-        place = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
-        at = np.repeat(first, counts) + place
-        place += np.repeat(rows * ROOM + self._held[rows], counts)
-        picked = at[:, None] * arrived.samples.shape[1] + np.repeat(self._column[rows], counts, axis=0)
-        self._index.reshape(-1)[place] = arrived.index[at]
-        self._samples.reshape(-1, 6)[place] = arrived.samples.take(picked) * np.repeat(self._sign[rows], counts, axis=0)
-        self._held[rows] += counts
 
     def _run(self, numbers: Iterable[int]) -> None:
         """Give what waits of devices to their operators."""
-        turns = [self._take(number) for number in numbers if self._held[self._sensors[number].row]]
+        turns = [self._take(number) for number in numbers if self._waiting.held[self._sensors[number].row]]
         _feed((part, turn) for turn in turns for part in self._sensors[turn.number].parts)
         for turn in turns:
             self._tell_marks(turn.number)
-            for motion, operator in list(self._sensors[turn.number].operators):
+            for motion, operator, _ in list(self._sensors[turn.number].operators):
                 self._note(turn.number, motion, operator, partial(operator.process, *turn[1:]))
 
     def _take(self, number: int) -> _Turn:
         """Take what waits of a device, and set when its next turn is."""
         sensor = self._sensors[number]
-        row, held = sensor.row, int(self._held[sensor.row])
-        index = self._index[row, :held].copy()
-        samples = self._samples[row, :held]
-        self._held[row] = 0
-        sensor.last = int(index[-1])
+        turn = _Turn(number, *self._waiting.take(sensor.row))
+        sensor.last = int(turn.at[-1])
         every = max(1, round(sensor.turn_s * sensor.rate_hz))
         own = number * SPREAD % every
-        self._due[row] = (sensor.last - own) // every * every + every + own
-        return _Turn(number, index, credible(samples[:, :3], MOST_FORCE), credible(samples[:, 3:], MOST_SPIN))
+        self._waiting.due[sensor.row] = (sensor.last - own) // every * every + every + own
+        return turn
 
     def _tell_marks(self, number: int) -> None:
         """Tell operators of marks, once it is known where on the grid they lie."""
@@ -295,55 +281,49 @@ class MotionBank:
             return
         marks, sensor.marks = sensor.marks, []
         for text, at_s in marks:
-            at = sensor.number_of(at_s)
-            for motion, operator in list(sensor.operators):
+            (at,) = sensor.numbers_of(at_s)
+            for motion, operator, _ in list(sensor.operators):
                 if isinstance(operator, MarkedMotion):
                     self._note(number, motion, operator, partial(_told, partial(operator.mark, text, at)))
 
     def _note(self, number: int, motion: Motion, operator: MotionOperator, ask: Callable[[], Iterable[Found]]) -> None:
         """Note what an operator finds; one that fails does so alone: the other patients' devices go on."""
-        sensor, found = self._sensors[number], self.found.setdefault(number, [])
+        sensor, found = self._sensors[number], list[Found]()
         try:
-            for each in ask():
-                found.append(_result(each, sensor, operator.algorithm))
+            found.extend(ask())
+            results = [*_results(found, sensor, operator.algorithm)]
         except Exception:
             log.exception("%s of %s failed", motion.name, sensor.device.id)
             self._refuse(number, f"{motion.name}: the program failed")
             at = float(sensor.last)
-            lost = (Found(metric, None, at, at, 0, quality="invalid", reason=FAILED) for metric in motion.metrics)
-            found += [_result(each, sensor, operator.algorithm) for each in lost]
+            known = [each for each in found if each.metric in CATALOGUE]
+            known += [Found(metric, None, at, at, 0, quality="invalid", reason=FAILED) for metric in motion.metrics]
+            results = [*_results(known, sensor, operator.algorithm)]
             self._begin_anew(number, motion, operator)
-        if not found:
-            del self.found[number]
+        if results:
+            self.found.setdefault(number, []).extend(results)
 
     def _begin_anew(self, number: int, motion: Motion, failed: MotionOperator) -> None:
         """Put another operator in place of one that failed, as long as that may help."""
         sensor = self._sensors[number]
-        sensor.operators = [each for each in sensor.operators if each[1] is not failed]
+        sensor.operators = [each for each in sensor.operators if each.operator is not failed]
         defects = sensor.defects[motion.name] = sensor.defects.get(motion.name, 0) + 1
         if defects < MOST_DEFECTS:
             worn = Worn.of(sensor.bed, sensor.device, sensor.rate_hz)
             _make(sensor, motion, replace(worn, interrupted=True), partial(self._refuse, number))
 
     def _take_row(self, number: int) -> int:
-        if not self._free:
-            rows = len(self._held)
-            more = max(8, rows)
-            for name in ("_index", "_samples", "_column", "_sign", "_held", "_due", "_number"):
-                array = getattr(self, name)
-                setattr(self, name, np.concatenate([array, np.zeros((more, *array.shape[1:]), array.dtype)]))
-            self._free = list(range(rows + more - 1, rows - 1, -1))
         self._row, self._version = _with_room(self._row, self._version, number)
-        row = self._free.pop()
-        self._row[number], self._number[row], self._version[number] = row, number, 0
-        self._held[row] = self._due[row] = 0
-        return row
+        self._row[number], self._version[number] = self._waiting.take_row(number), 0
+        return int(self._row[number])
 
 
 def _make(sensor: _Sensor, motion: Motion, worn: Worn, refuse: Callable[[str], None]) -> None:
     """Give a sensor the operator of a row, or say why it has none."""
     try:
-        sensor.operators.append((motion, motion.make(worn)))
+        operator = motion.make(worn)
+        stepping = operator if isinstance(operator, SteppingMotion) else None
+        sensor.operators.append(_Operator(motion, operator, stepping))
     except ValueError as problem:  # a rate that a device may be set to, and an operator is not made for
         refuse(str(problem))
     except Exception:
@@ -376,18 +356,18 @@ def _told(tell: Callable[[], None]) -> Iterable[Found]:
     return ()
 
 
-def _result(found: Found, sensor: _Sensor, algorithm: str) -> Result:
-    """Return what was found, on the gateway's clock; what no body can do has no value."""
+def _results(found: Sequence[Found], sensor: _Sensor, algorithm: str) -> Iterator[Result]:
+    """Yield what an operator found, on the gateway's clock; what no body can do has no value."""
     assert sensor.timeline is not None
-    metric = CATALOGUE[found.metric]
-    start_s, end_s = sensor.timeline.at(np.array([found.first, found.last])).tolist()
-    value, quality, reason = found.value, found.quality, found.reason
-    if value is not None and not metric.plausible(value):
-        value, quality, reason = None, "invalid", f"implausible: {value:.4g} {metric.unit_text}".strip()
-    return Result(
-        found.metric, value, _side(sensor.device.placement, metric.sides), start_s, end_s, found.n, algorithm,
-        found.n_rejected, quality, reason,
-    )  # fmt: skip
+    times_s = sensor.timeline.at(np.array([(each.first, each.last) for each in found]).ravel()).tolist()
+    for each, start_s, end_s in zip(found, times_s[::2], times_s[1::2], strict=True):
+        metric, value, quality, reason = CATALOGUE[each.metric], each.value, each.quality, each.reason
+        if value is not None and not metric.plausible(value):
+            value, quality, reason = None, "invalid", f"implausible: {value:.4g} {metric.unit_text}".strip()
+        yield Result(
+            each.metric, value, _side(sensor.device.placement, metric.sides), start_s, end_s, each.n, algorithm,
+            each.n_rejected, quality, reason,
+        )  # fmt: skip
 
 
 def _side(placement: str, sides: Sequence[Side]) -> Side:

@@ -1,4 +1,8 @@
-"""The compiled kernels of movement: each one's name, a call that makes it ready, and who needs it."""
+"""The compiled kernels of movement: each one's name, a call that makes it ready, and who needs it.
+
+Some serve every motion sensor; where a device is worn is all that is known of it here, so whoever wears a heart strap
+on the chest gets those too.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import numpy as np
 
 from dsp.batch import Batch
 from dsp.foot.contacts import FootContacts
+from dsp.gait.stride_smoothness import StrideSmoothness
 from dsp.joints.joints import JointAngles
 from dsp.lower_back.lower_back import LowerBack
 from dsp.orientation.orientation import Orientation
@@ -17,11 +22,14 @@ from gateway.analysis.axes import picks, turn
 from gateway.analysis.contacts import Part, steps_by
 from gateway.analysis.joints import pairs
 from gateway.analysis.modalities import IMU
+from gateway.analysis.motions import MOTIONS
 
 RATE_HZ = 100.0
 SAMPLES = 10
 
 BY_PART: Final[Mapping[Part, str]] = {"foot": "feet", "shank": "shanks"}
+LOOKED_AT: Final = frozenset(place for motion in MOTIONS for group in motion.places for place in group)
+"""Where one sensor is looked at by itself."""
 
 
 def kernels_for(placed: Mapping[str, int]) -> set[str]:
@@ -31,7 +39,7 @@ def kernels_for(placed: Mapping[str, int]) -> set[str]:
         found.add("joints")
     if "lower_back" in placed:
         found.add("lower back")
-    return found | {"axes"} if found else found
+    return found | {"axes", "smoothness"} if found or not LOOKED_AT.isdisjoint(placed) else found
 
 
 def _operator(operator: FootContacts | ShankContacts | LowerBack) -> None:
@@ -56,11 +64,21 @@ def _axes() -> None:
     acc, gyr = np.empty((2, SAMPLES, 3))
     samples = np.zeros((SAMPLES, len(IMU.channels)))
     index, first = np.arange(SAMPLES), np.zeros(1, np.int64)
-    turn(index, samples, first, np.array([0, SAMPLES]), column[None], sign[None], index.copy(), acc, gyr)
+    turn(index, samples, first, first + SAMPLES, first, column[None], sign[None], first, index.copy(), acc, gyr)
+
+
+def _smoothness() -> None:
+    operator = StrideSmoothness(RATE_HZ)
+    still = np.zeros((SAMPLES, 3))
+    operator.stride(1.0, SAMPLES - 2.0)
+    list(operator.process(np.arange(SAMPLES), still, still))
+    operator.stride(1.0, SAMPLES - 2.0)
+    list(operator.finish())
 
 
 KERNELS: Final[Mapping[str, Callable[[], None]]] = {
     "axes": _axes,
+    "smoothness": _smoothness,
     "feet": lambda: _operator(FootContacts()),
     "shanks": lambda: _operator(ShankContacts()),
     "lower back": lambda: _operator(LowerBack()),

@@ -153,11 +153,9 @@ class Bank:
         begin = 0
         for part in parts:
             end = begin + len(part.counts)
-            own = start[begin : end + 1]
-            rows = slice(own[0], own[-1])
             turn(
-                part.index, part.samples, part.first, own - own[0], self._column[part.sensor],
-                self._sign[part.sensor], index[rows], acc[rows], gyr[rows],
+                part.index, part.samples, part.first, part.counts, part.sensor, self._column, self._sign,
+                start[begin:end], index, acc, gyr,
             )  # fmt: skip
             begin = end
         return self.operator.process(Batch(np.concatenate([part.sensor for part in parts]), start, index, acc, gyr))

@@ -106,10 +106,12 @@ def test_only_what_is_attached_is_made_ready() -> None:
         ]
         return needs(Settings(slot=[Slot(id="bed-1", subject="p-1", device=devices)]))
 
-    assert needed("chest") == {"device clocks"}
-    assert needed("lower_back") == {"device clocks", "axes", "lower back"}
-    assert needed("left_shank") == {"device clocks", "axes", "shanks"}
-    assert needed("left_shank", "left_foot") == {"device clocks", "axes", "feet", "joints"}
+    motion = {"device clocks", "axes", "smoothness"}
+    assert needed("finger") == {"device clocks"}
+    assert needed("chest") == motion
+    assert needed("lower_back") == {*motion, "lower back"}
+    assert needed("left_shank") == {*motion, "shanks"}
+    assert needed("left_shank", "left_foot") == {*motion, "feet", "joints"}
     everything: tuple[Placement, ...] = ("left_foot", "left_shank", "right_shank", "lower_back")
     assert needed(*everything) == set(PARTS)
 
