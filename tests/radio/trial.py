@@ -30,7 +30,7 @@ class TrialError(Exception):
 
 @dataclass
 class Outcome:
-    """What one driver did.
+    """What one driver did, or what became of one fault.
 
     Attributes:
         driver: Its name.
@@ -48,7 +48,8 @@ class Outcome:
         """Say it in a line."""
         steps = ", ".join(f"{name} {took_s:.1f} s" for name, took_s in self.times.items())
         samples = ", ".join(f"{count} {stream}" for stream, count in sorted(self.samples.items()))
-        return f"{'FAIL' if self.fault else 'ok':4} {self.driver:18} {self.fault or steps} ({samples or 'no samples'})"
+        told = "; ".join(filter(None, (steps, self.fault))) + (f" ({samples})" if samples else "")
+        return f"{'FAIL' if self.fault else 'ok':4} {self.driver:20} {told}"
 
 
 def ble_drivers() -> list[str]:
@@ -74,16 +75,16 @@ async def attempt(driver: str, number: int, hub: Hub, radio: Finder, folder: Pat
     except TrialError as problem:
         outcome.fault = str(problem)
     finally:
-        await _let_go(placed)
+        await let_go(placed.device)
         await placed.device.stop()
     return outcome
 
 
-async def _let_go(placed: PlacedDevice) -> None:
+async def let_go(device: object) -> None:
     """Wait until a link that is being ended has ended: the simulated controller does not answer for one that went."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LET_GO_S):
-            while getattr(placed.device, "connected", False):  # noqa: ASYNC110 - a device tells nobody
+            while getattr(device, "connected", False):  # noqa: ASYNC110 - a device tells nobody
                 await asyncio.sleep(0.05)
 
 
