@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import sys
 import tempfile
 import time
@@ -70,7 +71,8 @@ async def try_drivers(drivers: Sequence[str], faults: Sequence[str] = (), *, ove
                 print(outcomes[-1], flush=True)
             for fault in faults:
                 assert isinstance(radio, BluezRadios)
-                outcomes.append(await suffer(fault, Stage(hub, radio, radio.states()[0].name)))
+                (adapter,) = await radio.usable()
+                outcomes.append(await suffer(fault, Stage(hub, radio, str(adapter.adapter))))
                 print(outcomes[-1], flush=True)
     return outcomes
 
@@ -81,9 +83,12 @@ def main() -> int:
     parser.add_argument("names", nargs="*", help=f"drivers and faults ({', '.join(FAULTS)}) to try; all by default")
     parser.add_argument("--simulated", action="store_true", help="without BlueZ: the same air, the drivers alone")
     parser.add_argument("--machine", action="store_true", help="in a virtual machine that has a virtual adapter")
+    parser.add_argument("--log", action="store_true", help="print what the drivers, bleak and the devices do")
     asked = parser.parse_args()
     if asked.machine:
-        return run_in_machine(asked.names)
+        return run_in_machine([*asked.names, *(["--log"] if asked.log else [])])
+    if asked.log:
+        logging.basicConfig(level=logging.DEBUG, format="%(relativeCreated)8d %(name)s: %(message)s", stream=sys.stdout)
     began = time.monotonic()
     drivers = [name for name in asked.names if name not in FAULTS] if asked.names else ble_drivers()
     faults = [name for name in asked.names or FAULTS if name in FAULTS and not asked.simulated]

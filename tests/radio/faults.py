@@ -22,7 +22,7 @@ from drivers.transport.system_bus import BusError, call, system_bus
 from simulators.radio.hub import Hub
 from tests.drivers.watching import Watched, watching
 from tests.radio.straps import PASSKEY, Strap
-from tests.radio.trial import STEP_S, Outcome, TrialError, let_go
+from tests.radio.trial import STEP_S, Outcome, TrialError, let_go, until
 
 ROOT = Path(__file__).parents[2]
 RUNS_SYSTEMD = Path("/run/systemd/system").exists()
@@ -247,7 +247,7 @@ async def wait(outcome: Outcome, watched: Watched, name: str, condition: Callabl
     """Wait for what is to come, and note how long it took. Raises TrialError."""
     began = time.monotonic()
     try:
-        await watched.until(condition, within_s=STEP_S)
+        await until(watched, condition)
     except TimeoutError:
         last = watched.last
         raise TrialError(f"not {name} within {STEP_S:g} s: {last.state} {last.error}".rstrip()) from None

@@ -42,7 +42,7 @@ for m in {modules}; do /bin/busybox insmod /modules/$m; done
 /bin/busybox mount -t proc proc /new/proc
 /bin/busybox mount -t sysfs sysfs /new/sys
 /bin/busybox mount -t devtmpfs dev /new/dev
-for d in run tmp; do /bin/busybox mount -t tmpfs $d /new/$d; done
+/bin/busybox mount -t tmpfs run /new/run
 /bin/busybox ifconfig lo 127.0.0.1 up
 /bin/busybox chroot /new /bin/sh "{script}"
 echo "{ended}$?"
@@ -81,7 +81,7 @@ def run_in_machine(arguments: Sequence[str]) -> int:
     if bluez is None:
         print("cannot run here: apt-get download bluez does not work")
         return CANNOT_RUN
-    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:  # not in a /tmp that the machine has one of its own for
+    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
         script, first = Path(folder, "script"), Path(folder, "initrd")
         script.write_text(
             SCRIPT.format(bluez=bluez, root=ROOT, python=sys.executable, arguments=shlex.join(arguments)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,7 @@ SELDOM_S = 7200.0  # a driver whose device may be silent for longer reads one th
 STEP_S = 60.0  # far longer than any step takes, also on an emulated machine
 AWAY_S = 3.0
 LET_GO_S = 10.0
+LOOK_S = 0.1  # a device tells nobody when it begins to send
 FRAMES = 3  # that must come: one may be the rest of a dialogue
 
 
@@ -115,10 +117,18 @@ async def _step(outcome: Outcome, watched: Watched, placed: PlacedDevice, name: 
         return started and (watched.last.state == "streaming" or (seldom and count > 1))
 
     try:
-        await watched.until(streams, within_s=STEP_S)
+        await until(watched, streams)
         frames = len(watched.frames) + (0 if seldom else FRAMES)  # those have told all that they had measured
-        await watched.until(lambda: len(watched.frames) >= frames, within_s=STEP_S)
+        await until(watched, lambda: len(watched.frames) >= frames)
     except TimeoutError:
         last = watched.last
         raise TrialError(f"no {name} within {STEP_S:g} s: {last.state} {last.error}".rstrip()) from None
     outcome.times[name] = time.monotonic() - began
+
+
+async def until(watched: Watched, condition: Callable[[], object]) -> None:
+    """Wait for something that a supervisor or a device does; raises TimeoutError after `STEP_S`."""
+    async with asyncio.timeout(STEP_S):
+        while not condition():
+            with contextlib.suppress(TimeoutError):
+                await watched.until(condition, within_s=LOOK_S)
