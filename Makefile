@@ -40,6 +40,7 @@ help:
 	echo "make faults   break every part while measurements flow, and count; QUICK=1 is below 8 minutes, ONLY=kill some"
 	echo "make check    lint, types and the import rule"
 	echo "make soak     1,000 reconnects of a simulated device: descriptors, tasks and memory stay flat; RECONNECTS=200"
+	echo "make radio    every Bluetooth driver, and eight faults, over the real bluetoothd; MACHINE=1 in a virtual machine"
 	echo "make fuzz     10 million inputs to every reader of untrusted bytes; QUICK=1 for 200 000"
 	echo "make bench    what it costs, against goals and peers; a quarter of an hour; ARGS=\"--only ward\" for some"
 	echo "make latency  how late a ward of twenty is, to the broker and to open pages, beside a busy core; three minutes"
@@ -168,9 +169,10 @@ check: setup
 	$(V)/mypy
 	$(V)/python -m pytest -q tests/test_imports.py
 
-# Needs root, bluetoothd and /dev/vhci (modprobe hci_vhci); ends with 77 where one is missing.
+# Needs root, bluetoothd and /dev/vhci (modprobe hci_vhci), or with MACHINE=1 qemu, busybox and Debian's apt-get; ends with
+# 77 where one is missing.
 radio: setup
-	@$(V)/python -m tests.radio $(ARGS)
+	@$(V)/python -m tests.radio $(if $(MACHINE),--machine) $(ARGS)
 
 soak: setup system
 	@RECONNECTS=$(or $(RECONNECTS),1000) PATH="$$PATH:/usr/sbin" $(V)/python -m pytest -q -s tests/gateway/run/test_reconnects.py

@@ -220,6 +220,8 @@ class Peripheral(SimulatedDevice):
     def _on_disconnection(self, _: int) -> None:
         self._connection = None
         self.streaming = False
+        for sending in self._indicating:  # else it would reach whoever connects next
+            sending.cancel()
         self._on_link_lost()
         task = asyncio.get_running_loop().create_task(self._advertise(), name=f"advertise {self.name}")
         self._advertising = task  # the loop only keeps a weak reference

@@ -8,10 +8,8 @@ about flushes is not covered. Needs ``qemu-system-x86_64``, a static ``busybox``
 
 from __future__ import annotations
 
-import os
 import queue
 import random
-import shutil
 import subprocess
 import sys
 import threading
@@ -19,16 +17,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
-
 from tests.faults.outcome import Outcome, Progress
+from tests.virtual_machine import ROOT_MODULES, find_kernel, in_order, initrd, need_programs, with_sbin
 
 ROOT = Path(__file__).parents[2]
-MODULES = (
-    "virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci", "virtio_blk",
-    "netfs", "fscache", "9pnet", "9pnet_virtio", "9p", "crc16", "crc32c_generic", "mbcache", "jbd2", "ext4",
-)  # fmt: skip
-"""In the order in which they need each other."""
 DISK_MB = 64
 MEMORY_MB = 640
 BOOT_S = 300.0
@@ -37,11 +29,10 @@ CUT_S = (1.5, 3.5)
 """After the first word of something durable."""
 WORDS = frozenset({"OPENED", "DURABLE", "VERSION", "BEGAN", "KEPT"})
 """What lines of a guest begin with that mean something."""
-CPIO_MAGIC = "070701"
 
 INIT = """#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
-for m in {modules}; do [ -f /modules/$m.ko ] && /bin/busybox insmod /modules/$m.ko; done
+for m in {modules}; do /bin/busybox insmod /modules/$m; done
 /bin/busybox mount -t devtmpfs dev /dev
 /bin/busybox mount -t 9p -o trans=virtio,version=9p2000.L,ro,cache=loose,msize=262144 host /new || echo NOROOT
 /bin/busybox mount -t proc proc /new/proc
@@ -71,13 +62,16 @@ class Machine:
     """One life of the virtual machine, from boot to power cut."""
 
     def __init__(self, folder: Path, kernel: Path, run: int, how: str, guest: str = "power_guest") -> None:
-        initrd = folder / "initrd"
-        initrd.write_bytes(archive(kernel, run, how, guest))
+        modules = in_order(kernel, ROOT_MODULES)
+        names = " ".join(path.name for path in modules)
+        init = INIT.format(modules=names, root=ROOT, python=sys.executable, run=run, how=how, guest=guest)
+        first = folder / "initrd"
+        first.write_bytes(initrd(init, modules, ["new"]))
         (vmlinuz,) = (kernel / "boot").glob("vmlinuz-*")
         with (folder / "qemu.log").open("ab") as log:
             self.process = subprocess.Popen(
                 ["qemu-system-x86_64", "-accel", "tcg", "-cpu", "max", "-m", str(MEMORY_MB), "-nographic", "-no-reboot",
-                 "-kernel", str(vmlinuz), "-initrd", str(initrd), "-append", "console=ttyS0 quiet panic=-1",
+                 "-kernel", str(vmlinuz), "-initrd", str(first), "-append", "console=ttyS0 quiet panic=-1",
                  "-virtfs", "local,path=/,mount_tag=host,security_model=none,readonly=on,multidevs=remap",
                  "-drive", f"file={folder / 'disk.img'},format=raw,if=virtio,cache=writeback"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
@@ -169,56 +163,3 @@ def make_disk(folder: Path, megabytes: int) -> None:
     with (folder / "disk.img").open("wb") as disk:
         disk.truncate(megabytes << 20)
     subprocess.run(["mke2fs", "-q", "-t", "ext4", "-F", str(folder / "disk.img")], check=True, env=with_sbin())
-
-
-def need_programs() -> None:
-    """Skip where a program is missing."""
-    path = with_sbin()["PATH"]
-    for program, package in (
-        ("qemu-system-x86_64", "qemu-system-x86"), ("busybox", "busybox-static"), ("mke2fs", "e2fsprogs"),
-    ):  # fmt: skip
-        if shutil.which(program, path=path) is None:
-            pytest.skip(f"needs {program}: apt install {package}")
-
-
-def find_kernel(folder: Path) -> Path:
-    """Return a folder with a kernel and its modules: the one that is named, or Debian's, downloaded and unpacked."""
-    if named := os.environ.get("FAULTS_KERNEL"):
-        return Path(named)
-    if shutil.which("apt-get") is None:
-        pytest.skip("needs a kernel: set FAULTS_KERNEL, or run it on Debian")
-    depends = subprocess.run(["apt-cache", "depends", "linux-image-amd64"], capture_output=True, text=True, check=False)
-    names = [line.split()[-1] for line in depends.stdout.splitlines() if "linux-image-" in line and "Depends" in line]
-    for name in names[:1]:
-        done = subprocess.run(["apt-get", "download", name], cwd=folder, capture_output=True, check=False)
-        found = list(folder.glob("linux-image-*.deb"))
-        if done.returncode == 0 and found:
-            subprocess.run(["dpkg", "-x", str(found[0]), str(folder / "kernel")], check=True)
-            return folder / "kernel"
-    pytest.skip("needs a kernel: apt-get download linux-image-amd64 does not work here; set FAULTS_KERNEL")
-
-
-def archive(kernel: Path, run: int, how: str, guest: str) -> bytes:
-    """Return an initial file system in the "newc" format: busybox, the modules, and what to do."""
-    busybox = shutil.which("busybox", path=with_sbin()["PATH"])
-    assert busybox
-    init = INIT.format(modules=" ".join(MODULES), root=ROOT, python=sys.executable, run=run, how=how, guest=guest)
-    files: dict[str, bytes | None] = dict.fromkeys(("bin", "dev", "modules", "new", "proc"))
-    files |= {"init": init.encode(), "bin/busybox": Path(busybox).read_bytes()}
-    for path in kernel.rglob("*.ko"):
-        if path.stem in MODULES:
-            files[f"modules/{path.stem}.ko"] = path.read_bytes()
-    data = bytearray()
-    for number, (name, content) in enumerate([*files.items(), ("TRAILER!!!", b"")], 1):
-        mode = 0o040755 if content is None else 0o100755
-        body = content or b""
-        numbers = (number, mode, 0, 0, 1, 0, len(body), 0, 0, 0, 0, len(name) + 1, 0)
-        data += (CPIO_MAGIC + "".join(f"{value:08x}" for value in numbers) + name).encode() + b"\0"
-        data += bytes(-len(data) % 4) + body
-        data += bytes(-len(data) % 4)
-    return bytes(data)
-
-
-def with_sbin() -> dict[str, str]:
-    """Return the environment with the folders where Debian puts what is for the administrator."""
-    return {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"}

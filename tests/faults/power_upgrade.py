@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 from tests.faults.outcome import Outcome, Progress
-from tests.faults.power import Machine, find_kernel, make_disk, need_programs
+from tests.faults.power import Machine, make_disk
 from tests.faults.power_upgrade_guest import FIRST
+from tests.virtual_machine import find_kernel, need_programs
 
 GUEST = "power_upgrade_guest"
 DISK_MB = 2048

@@ -1,13 +1,15 @@
 """Have every Bluetooth driver find, read and find again its simulated device: ``python -m tests.radio``.
 
 Over the real bluetoothd, kernel and bleak's own BlueZ backend, with a virtual adapter. Exit code 0 if all is there,
-1 if anything is missing, 77 where there is no adapter to try it with. ``--simulated`` tries the same without BlueZ.
+1 if anything is missing, 77 where there is no adapter to try it with. After the drivers come the faults of a radio that
+only a real bluetoothd shows. ``--simulated`` tries the drivers without BlueZ, ``--machine`` all in a virtual machine.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import sys
 import tempfile
 import time
@@ -19,10 +21,10 @@ from drivers.transport.ble import Finder
 from drivers.transport.bluez_radios import BluezRadios
 from simulators.radio.hub import Hub
 from simulators.radio.radio import SimulatedRadio
+from tests.radio.faults import FAULTS, Stage, suffer
+from tests.radio.machine import CANNOT_RUN, run_in_machine
 from tests.radio.trial import STEP_S, Outcome, attempt, ble_drivers
 from tests.radio.virtual_adapter import CannotRunError, virtual_adapter
-
-CANNOT_RUN = 77  # as automake has it: neither right nor wrong
 
 
 @asynccontextmanager
@@ -51,8 +53,8 @@ async def simulated(hub: Hub, folder: Path) -> AsyncIterator[Finder]:
         await hub.stop()
 
 
-async def try_drivers(drivers: Sequence[str], *, over_bluez: bool) -> list[Outcome]:
-    """Try each driver, one after the other, within a bound of time. Raises CannotRunError."""
+async def try_drivers(drivers: Sequence[str], faults: Sequence[str] = (), *, over_bluez: bool) -> list[Outcome]:
+    """Try each driver, one after the other, and then each fault, within a bound of time. Raises CannotRunError."""
     outcomes = []
     hub = Hub()
     with tempfile.TemporaryDirectory() as name:
@@ -67,23 +69,36 @@ async def try_drivers(drivers: Sequence[str], *, over_bluez: bool) -> list[Outco
                 except Exception as problem:  # noqa: BLE001 - of one driver: the others are tried all the same
                     outcomes.append(Outcome(driver, fault=f"{type(problem).__name__}: {problem}"))
                 print(outcomes[-1], flush=True)
+            for fault in faults:
+                assert isinstance(radio, BluezRadios)
+                (adapter,) = await radio.usable()
+                outcomes.append(await suffer(fault, Stage(hub, radio, str(adapter.adapter))))
+                print(outcomes[-1], flush=True)
     return outcomes
 
 
 def main() -> int:
     """Return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("drivers", nargs="*", help="drivers to try; all by default")
-    parser.add_argument("--simulated", action="store_true", help="without BlueZ: the same air, the same drivers")
+    parser.add_argument("names", nargs="*", help=f"drivers and faults ({', '.join(FAULTS)}) to try; all by default")
+    parser.add_argument("--simulated", action="store_true", help="without BlueZ: the same air, the drivers alone")
+    parser.add_argument("--machine", action="store_true", help="in a virtual machine that has a virtual adapter")
+    parser.add_argument("--log", action="store_true", help="print what the drivers, bleak and the devices do")
     asked = parser.parse_args()
+    if asked.machine:
+        return run_in_machine([*asked.names, *(["--log"] if asked.log else [])])
+    if asked.log:
+        logging.basicConfig(level=logging.DEBUG, format="%(relativeCreated)8d %(name)s: %(message)s", stream=sys.stdout)
     began = time.monotonic()
+    drivers = [name for name in asked.names if name not in FAULTS] if asked.names else ble_drivers()
+    faults = [name for name in asked.names or FAULTS if name in FAULTS and not asked.simulated]
     try:
-        outcomes = asyncio.run(try_drivers(asked.drivers or ble_drivers(), over_bluez=not asked.simulated))
+        outcomes = asyncio.run(try_drivers(drivers, faults, over_bluez=not asked.simulated))
     except CannotRunError as why:
         print(f"cannot run here: {why}")
         return CANNOT_RUN
     missing = [outcome.driver for outcome in outcomes if outcome.fault]
-    print(f"{len(outcomes) - len(missing)} of {len(outcomes)} drivers in {time.monotonic() - began:.0f} s", end="")
+    print(f"{len(drivers)} drivers and {len(faults)} faults in {time.monotonic() - began:.0f} s", end="")
     print(f"; missing: {', '.join(missing)}" if missing else ": nothing is missing")
     return 1 if missing or not outcomes else 0
 

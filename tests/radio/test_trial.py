@@ -10,7 +10,8 @@ import pytest
 from drivers.driver import Driver
 from drivers.registry import make_driver
 from tests.radio import trial
-from tests.radio.__main__ import CANNOT_RUN, main, try_drivers
+from tests.radio.__main__ import main, try_drivers
+from tests.radio.machine import CANNOT_RUN
 from tests.radio.virtual_adapter import VHCI
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,7 @@ SELDOM_S = 7200.0  # a driver whose device may be silent for longer reads one th
 STEP_S = 60.0  # far longer than any step takes, also on an emulated machine
 AWAY_S = 3.0
 LET_GO_S = 10.0
+LOOK_S = 0.1  # a device tells nobody when it begins to send
 FRAMES = 3  # that must come: one may be the rest of a dialogue
 
 
@@ -30,7 +32,7 @@ class TrialError(Exception):
 
 @dataclass
 class Outcome:
-    """What one driver did.
+    """What one driver did, or what became of one fault.
 
     Attributes:
         driver: Its name.
@@ -48,7 +50,8 @@ class Outcome:
         """Say it in a line."""
         steps = ", ".join(f"{name} {took_s:.1f} s" for name, took_s in self.times.items())
         samples = ", ".join(f"{count} {stream}" for stream, count in sorted(self.samples.items()))
-        return f"{'FAIL' if self.fault else 'ok':4} {self.driver:18} {self.fault or steps} ({samples or 'no samples'})"
+        told = "; ".join(filter(None, (steps, self.fault))) + (f" ({samples})" if samples else "")
+        return f"{'FAIL' if self.fault else 'ok':4} {self.driver:20} {told}"
 
 
 def ble_drivers() -> list[str]:
@@ -74,16 +77,16 @@ async def attempt(driver: str, number: int, hub: Hub, radio: Finder, folder: Pat
     except TrialError as problem:
         outcome.fault = str(problem)
     finally:
-        await _let_go(placed)
+        await let_go(placed.device)
         await placed.device.stop()
     return outcome
 
 
-async def _let_go(placed: PlacedDevice) -> None:
+async def let_go(device: object) -> None:
     """Wait until a link that is being ended has ended: the simulated controller does not answer for one that went."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(LET_GO_S):
-            while getattr(placed.device, "connected", False):  # noqa: ASYNC110 - a device tells nobody
+            while getattr(device, "connected", False):  # noqa: ASYNC110 - a device tells nobody
                 await asyncio.sleep(0.05)
 
 
@@ -114,10 +117,18 @@ async def _step(outcome: Outcome, watched: Watched, placed: PlacedDevice, name: 
         return started and (watched.last.state == "streaming" or (seldom and count > 1))
 
     try:
-        await watched.until(streams, within_s=STEP_S)
+        await until(watched, streams)
         frames = len(watched.frames) + (0 if seldom else FRAMES)  # those have told all that they had measured
-        await watched.until(lambda: len(watched.frames) >= frames, within_s=STEP_S)
+        await until(watched, lambda: len(watched.frames) >= frames)
     except TimeoutError:
         last = watched.last
         raise TrialError(f"no {name} within {STEP_S:g} s: {last.state} {last.error}".rstrip()) from None
     outcome.times[name] = time.monotonic() - began
+
+
+async def until(watched: Watched, condition: Callable[[], object]) -> None:
+    """Wait for something that a supervisor or a device does; raises TimeoutError after `STEP_S`."""
+    async with asyncio.timeout(STEP_S):
+        while not condition():
+            with contextlib.suppress(TimeoutError):
+                await watched.until(condition, within_s=LOOK_S)
