@@ -50,8 +50,8 @@ echo "{ended}$?"
 """
 
 SCRIPT = """# What runs in the machine.
-export PATH={bluez}/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 HOME=/root NO_COLOR=1
-export PYTHONDONTWRITEBYTECODE=1
+export PATH={bluez}/usr/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LANG=C.UTF-8 HOME=/root NO_COLOR=1 PYTHONDONTWRITEBYTECODE=1
 cp -r {bluez}/etc/. /etc/
 grep -q '^bluetooth:' /etc/group || echo bluetooth:x:112: >> /etc/group  # whom the D-Bus rules of BlueZ name
 mkdir -p /run/dbus /var/lib/bluetooth
