@@ -21,11 +21,12 @@ from dsp.catalogue import CATALOGUE
 from dsp.found import Found
 from gateway.analysis.modalities import MODALITIES
 from gateway.analysis.motion import Motion, MotionOperator, Worn
-from gateway.analysis.motion_bank import ROOM, MotionBank
+from gateway.analysis.motion_bank import MotionBank
 from gateway.analysis.motions import MOTIONS
 from gateway.analysis.movement import MovementOperators
 from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.sensor_bank import Refuse
+from gateway.analysis.waiting_samples import ROOM
 from gateway.clocks.device_clock import NS
 from gateway.intake.frames import STEP_NS, Numbered, Origin, ward_frame
 from gateway.intake.intake import CONNECTED, ArrivedBatch
