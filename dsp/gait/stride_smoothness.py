@@ -76,22 +76,22 @@ class StrideSmoothness:
         new = np.ascontiguousarray(index, np.int64)
         forces, rates = (np.ascontiguousarray(each, np.float64).reshape(len(new), 3) for each in (acc, gyr))
         strides, out = self._waiting()
-        self._newest, told = follow(self._ring, self._newest, new, forces, rates, strides, self._rate_hz, out)
-        yield from self._told(out[:told].tolist())
+        self._newest, n = follow(self._ring, self._newest, new, forces, rates, strides, self._rate_hz, out)
+        yield from self._found(out[:n].tolist())
 
     def finish(self) -> Iterator[Found]:
         """Yield what is left: strides at whose end samples are missing have no value."""
         strides, out = self._waiting()
         for stride, found in zip(strides, out, strict=True):
             measure(self._ring, self._newest, stride, self._rate_hz, found)
-        yield from self._told(out.tolist())
+        yield from self._found(out.tolist())
 
     def _waiting(self) -> tuple[Floats, Floats]:
         """Return (k, 2) where the strides that wait begin and end, and room for what comes of them."""
         strides = np.array([stride[:2] for stride in self._strides], np.float64).reshape(-1, 2)
         return strides, np.empty((len(strides), FIELDS))
 
-    def _told(self, measured: Sequence[Sequence[float]]) -> Iterator[Found]:
+    def _found(self, measured: Sequence[Sequence[float]]) -> Iterator[Found]:
         for sparc, ldlj, n, replaced, whole in measured:
             first, last, quality, reason = self._strides.popleft()
             for metric, value in zip(self._metrics, (sparc, ldlj), strict=False):

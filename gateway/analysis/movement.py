@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,7 +54,6 @@ class MovementOperators(WardOperators):
         backs: Bouts, steps and turns of lower backs.
         joints: Angles of joints.
         motions: What looks at one sensor at a time.
-        news: Numbers of the devices of which the newest step found something.
     """
 
     def __init__(self, refuse: Refuse | None = None) -> None:
@@ -67,7 +65,6 @@ class MovementOperators(WardOperators):
         self.backs = BackBank(self._axes, self._height_m, refuse)
         self.joints = JointBank(self._axes, refuse)
         self.motions = MotionBank(refuse)
-        self.news: AbstractSet[int] = frozenset()
 
     def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> PersonOperators:
         """Take the devices of one person, by number: their operators begin with the next sample."""
@@ -174,18 +171,15 @@ class PersonMovement(PersonOperators):
             n: LowerBackWalk(exoskeleton=exoskeleton) for n, d in devices.items() if d.placement == "lower_back"
         }
         self._banks = banks
-        self._devices = frozenset(devices)
         self._looked_at = looked_at
         self._posture = posture_of_person(devices, banks.motions)
-        self._look_s = self._flush_s = -math.inf
+        self._flush_s = -math.inf
 
     def step(self, now_s: float) -> list[DeviceResult]:
         """Take what the movement operators decided in this step; ``now_s`` is its end on the gateway clock."""
-        if now_s < self._look_s and self._devices.isdisjoint(self._banks.news):
-            return []
         motions = self._banks.motions
         results = self._drain()
-        self._look_s = now_s + LOOK_EVERY_S
+        self.due_s = now_s + LOOK_EVERY_S
         if now_s >= self._flush_s:  # what comes from now on may not have to be flushed sooner
             next_s = motions.flush(self._looked_at, now_s - MOTION_SILENT_S)
             self._flush_s = min(next_s, now_s) + MOTION_SILENT_S
@@ -249,7 +243,7 @@ class PersonMovement(PersonOperators):
 
     def _look_again(self, at_s: float) -> None:
         """Pass over no step from a gateway time on: something may come of it though nothing is new of the devices."""
-        self._look_s = min(self._look_s, at_s)
+        self.due_s = min(self.due_s, at_s)
 
     def _step_legs(self, walk: Walk, now_s: float) -> list[Result]:
         contacts: list[Contact] = []
@@ -264,8 +258,8 @@ class PersonMovement(PersonOperators):
                 was_silent, leg.silent = leg.silent, now_s >= leg.heard_s
                 if leg.silent and not was_silent:
                     contacts.append(Contact(leg.side, GAP, newest_s))  # before the others go on without it
-            if leg.heard_s < self._look_s and not leg.silent:
-                self._look_s = leg.heard_s
+            if leg.heard_s < self.due_s and not leg.silent:
+                self.due_s = leg.heard_s
             if leg.number in leg.bank.devices_with_events:
                 contacts += leg.bank.contacts(leg.number, leg.side)
                 shapes += leg.bank.shapes(leg.number, leg.side)

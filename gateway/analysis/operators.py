@@ -70,10 +70,11 @@ class Banks:
         self._clocks.add(arrived)
         return None if self._of[modality.name].process(arrived) else (modality, arrived)
 
-    def step(self) -> None:
-        """Run the kernels over what was queued."""
+    def step(self) -> set[int]:
+        """Run the kernels over what was queued; return the numbers of the devices of which that found something."""
         for operators in self._of.values():
             operators.step()
+        return {number for operators in self._of.values() for number in operators.news}
 
     def doubts(self) -> dict[int, str]:
         """Return what is wrong with the units of devices, by number: marked as such, whatever is computed from them."""

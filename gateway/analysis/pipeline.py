@@ -142,13 +142,13 @@ class Pipeline:
         """Place the samples of a step, run the kernels over them, and return what came of it in its slots."""
         found = [each for arrived in self._intakes.place(packets) for each in self._arrived(arrived)]
         out = [row for _, row in sorted(found, key=itemgetter(0))]
-        self._banks.step()
+        news = {self.intakes[number].slot for number in self._banks.step()}
         if step.number % DOUBT_STEPS == 0:
             self.doubts = self._banks.doubts()
         for slot, subject in self._subjects.items():
-            if slot not in step.slots:
+            if (step.now_s < subject.due_s and slot not in news) or slot not in step.slots:
                 continue
-            if results := subject.step(step.now_s):
+            if results := subject.step(step.now_s, news=slot in news):
                 out += self._completed(subject, results)
             if subject.draws and (curves := subject.curves(step.now_s)):
                 self._curves[slot] = curves

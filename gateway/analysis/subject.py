@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ class Subject:
         session: Id of the session.
         devices: Numbers of the devices worn.
         draws: Whether there ever are mean curves of what is worn.
+        due_s: A step that ends before this gateway time, and in which nothing is new of the devices, may be passed
+            over.
     """
 
     def __init__(self, bed: Bed, devices: Mapping[int, Device], banks: Banks, *, simulated: bool) -> None:
@@ -49,6 +52,7 @@ class Subject:
         self.pseudonym = bed.slot.subject
         self.session = bed.session
         self.devices = tuple(devices)
+        self.due_s = -math.inf
         self._simulated = simulated
         self._settings = devices
         self._names: dict[tuple[int, ...], Names] = {}
@@ -68,12 +72,20 @@ class Subject:
         if modality.tells_of == "device":
             return results
         self._results += results
+        self.due_s = -math.inf
         return ()
 
-    def step(self, now_s: float) -> list[DeviceResult]:
-        """Return what this step completed; ``now_s`` is its end on the gateway clock."""
+    def step(self, now_s: float, *, news: bool) -> list[DeviceResult]:
+        """Return what this step completed.
+
+        Args:
+            now_s: Its end on the gateway clock.
+            news: Whether something is new of the devices (`WardOperators.news`).
+        """
         for operators in self._stepping:
-            self._results += operators.step(now_s)
+            if news or now_s >= operators.due_s:
+                self._results += operators.step(now_s)
+        self.due_s = -math.inf if self.draws else min((each.due_s for each in self._stepping), default=math.inf)
         return self.drain_results()
 
     def drain_results(self) -> list[DeviceResult]:
@@ -86,6 +98,7 @@ class Subject:
 
     def mark(self, text: str, now_s: float) -> None:
         """Take what somebody marked in the session, at a gateway time."""
+        self.due_s = -math.inf
         for operators in self._operators.values():
             operators.mark(text, now_s)
         self._results += self._derived.mark(text, now_s)

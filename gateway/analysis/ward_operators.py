@@ -6,7 +6,9 @@ is an example. `gateway.analysis.movement` is one whose kernels serve all device
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from config.settings import Device
@@ -29,9 +31,12 @@ class PersonOperators:
 
     Attributes:
         draws: Whether there ever are mean curves to tell.
+        due_s: A step that ends before this gateway time, and in which nothing is new of the person's devices
+            (`WardOperators.news`), is passed over.
     """
 
     draws = False
+    due_s = -math.inf
 
     def process(self, arrived: Arrived) -> Sequence[DeviceResult]:
         """Take what arrived of one of the modality's streams; return what that alone completed.
@@ -66,7 +71,12 @@ class WardOperators:
 
     Args:
         refuse: Told of a device, and why, whose stream an operator cannot take.
+
+    Attributes:
+        news: Numbers of the devices of which the newest step found something.
     """
+
+    news: AbstractSet[int] = frozenset()
 
     def __init__(self, refuse: Refuse | None = None) -> None:
         self.refuse = refuse
