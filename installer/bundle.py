@@ -23,6 +23,7 @@ from gateway.machine.file_sum import sum_of_file
 from installer.build import NAME, ROOT, version
 from installer.debian_packages import (
     INDEX,
+    SUITES,
     PackagesError,
     debian_sources,
     fetch_packages,
@@ -75,9 +76,12 @@ class Part:
 
 
 def part_of(kind: str, dist: Path) -> Part:
-    """Return which files a kind of computer takes, whether they are there or not."""
+    """Return which files a kind of computer takes, whether they are there or not.
+
+    Those of another Debian than this machine's lie in a folder of their own, with their list of sums.
+    """
     release, _, architecture = kind.partition("-")
-    package = dist / f"{NAME}_{version()}+deb{release}_{architecture}.deb"
+    package = (dist / kind if (dist / kind).is_dir() else dist) / f"{NAME}_{version()}+deb{release}_{architecture}.deb"
     return Part(kind, package, package.with_suffix(".sbom.cdx.json"))
 
 
@@ -85,8 +89,8 @@ def lacks(parts: Sequence[Part], out: Path, keys: Sequence[Path], unsigned: str)
     """Return a line for each thing without which no stick is laid out, with what makes it."""
     found = []
     for part in parts:
-        emulated = f", or 'tests/bare/arm64' for {part.architecture}" if part.architecture == "arm64" else ""
-        how = f"'make package' on a Debian {part.release} makes it{emulated}"
+        elsewhere = "arm64" if part.architecture == "arm64" else "package"
+        how = f"'make package' on a Debian {part.release} makes it, or 'tests/bare/{elsewhere} {SUITES[part.release]}'"
         if not part.package.exists():
             found.append(f"no package {part.package.name} in {part.package.parent}: {how}")
         elif not part.bill.exists():

@@ -60,9 +60,10 @@ class Workshop:
         self.key, self.work = folder / "release.key", folder / "work"
         subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", str(self.key)], check=True)
 
-    def list_sums(self) -> None:
-        lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in self.dist.glob("*.deb")]
-        (self.dist / SUMS).write_text("".join(lines))
+    def list_sums(self, folder: Path | None = None) -> None:
+        folder = folder or self.dist
+        lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in folder.glob("*.deb")]
+        (folder / SUMS).write_text("".join(lines))
 
     def index(self) -> None:
         write_index(self.mirror, sorted(self.mirror.glob("*.deb")))
@@ -107,6 +108,21 @@ def test_a_stick_has_all_that_a_technician_needs_for_each_kind_of_computer(
     assert not workshop.work.exists()
 
 
+def test_packages_of_other_machines_lie_in_folders_of_their_own(
+    workshop: Workshop, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = part_of("13-amd64", workshop.dist)
+    (folder := workshop.dist / "13-amd64").mkdir()
+    for path in (made.package, made.bill):
+        path.rename(folder / path.name)
+    workshop.list_sums()
+    assert workshop.make("--for", "12-amd64,13-amd64") == 1
+    assert "cannot be used: " in capsys.readouterr().err
+    workshop.list_sums(folder)
+    assert workshop.make("--for", "12-amd64,13-amd64") == 0, capsys.readouterr().err
+    assert (workshop.stick / "debian-13-amd64" / made.package.name).is_file()
+
+
 def test_the_lines_on_the_stick_check_it_without_us(workshop: Workshop) -> None:
     workshop.make("--for", "12-amd64")
     (stick := workshop.stick).chmod(0o755)
@@ -121,7 +137,7 @@ def test_the_lines_on_the_stick_check_it_without_us(workshop: Workshop) -> None:
 
 def without_package(workshop: Workshop) -> str:
     part_of("13-arm64", workshop.dist).package.unlink()
-    return "no package rehab-gateway_.*deb13_arm64.deb.*'make package' on a Debian 13 makes it, or 'tests/bare/arm64'"
+    return "no package rehab-gateway_.*deb13_arm64.deb.*on a Debian 13 makes it, or 'tests/bare/arm64 trixie'"
 
 
 def without_bill(workshop: Workshop) -> str:
