@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -59,8 +60,7 @@ dbus-daemon --system --fork
 # as systemd does with Restart=on-failure
 while sleep 1; do {bluez}/usr/libexec/bluetooth/bluetoothd --nodetach >> /run/bluetoothd.log 2>&1; done &
 cd {root}
-echo "Linux $(uname -r), BlueZ $({bluez}/usr/libexec/bluetooth/bluetoothd --version), \
-bleak $({python} -c 'from importlib.metadata import version; print(version("bleak"))')"
+echo "Linux $(uname -r), BlueZ $({bluez}/usr/libexec/bluetooth/bluetoothd --version), bleak {bleak}"
 {python} -m tests.radio {arguments}
 code=$?
 [ $code = 0 ] || tail -20 /run/bluetoothd.log
@@ -84,7 +84,9 @@ def run_in_machine(arguments: Sequence[str]) -> int:
     with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
         script, first = Path(folder, "script"), Path(folder, "initrd")
         script.write_text(
-            SCRIPT.format(bluez=bluez, root=ROOT, python=sys.executable, arguments=shlex.join(arguments)),
+            SCRIPT.format(
+                bluez=bluez, root=ROOT, python=sys.executable, bleak=version("bleak"), arguments=shlex.join(arguments)
+            ),
             encoding="utf-8",
         )
         modules = in_order(kernel, MODULES)

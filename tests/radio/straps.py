@@ -93,6 +93,10 @@ class _Shows(PairingDelegate):  # type: ignore[misc] # bumble is untyped to us
     def __init__(self) -> None:
         super().__init__(PairingDelegate.IoCapability.DISPLAY_OUTPUT_ONLY)
 
+    async def confirm(self, auto: bool = False) -> bool:
+        """Refuse to be paired without it."""
+        return False
+
     async def generate_passkey(self) -> int:
         """Return what it shows."""
         return PASSKEY
