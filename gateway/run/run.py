@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import secrets
 import signal
@@ -31,6 +30,7 @@ from gateway.intake.frames import Origin, ward_frame
 from gateway.intake.steps import Ticker
 from gateway.machine.arithmetic import arithmetic
 from gateway.machine.file_lock import FileLock
+from gateway.machine.full_disk import takes_nothing
 from gateway.machine.garbage import look_seldom
 from gateway.machine.private_files import FOLDER_MODE
 from gateway.machine.staging import remove_left_over
@@ -61,8 +61,6 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 ASKED_OF_PAIRING = frozenset({*DEVICES, DEVICES_RESULT})
-FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
-"""Troubles of a disk that do not keep a gateway from measuring: what is made waits in memory."""
 
 
 class StartError(Exception):
@@ -316,8 +314,8 @@ def hold_outbox(settings: Settings) -> FileLock | None:
         settings.site.data.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         return FileLock(path, gateway=settings.site.gateway)
     except OSError as error:
-        if error.errno in FULL_DISK:
-            return None
+        if takes_nothing(error):
+            return None  # what is made waits in memory
         raise StartError(f"{path} cannot be used: {(error.strerror or str(error)).lower()}") from error
 
 

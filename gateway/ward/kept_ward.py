@@ -6,7 +6,6 @@ file when that is edited; one that people have changed keeps what they made, and
 
 from __future__ import annotations
 
-import errno
 import logging
 import sqlite3
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from config.checks import Drivers, check_device, check_worn
 from config.settings import Settings
 from gateway.machine.damage import suspicious
 from gateway.machine.file_lock import FileLock, HeldError
+from gateway.machine.full_disk import takes_nothing
 from gateway.machine.private_files import FOLDER_MODE, IN_MEMORY
 from gateway.machine.set_aside import set_aside
 from gateway.outbox.facts import read_fact
@@ -35,8 +35,6 @@ OUTBOX = "outbox.db"
 FROM_OUTBOX = "outbox"
 FROM_CONFIGURATION = "configuration"
 """Where a change comes from that the file makes; people's come from ``"mqtt"`` or ``"command line"``."""
-FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
-"""Troubles of a disk that do not keep a gateway from measuring."""
 
 
 def ward_path(settings: Settings) -> Path:
@@ -74,7 +72,7 @@ class KeptWard:
         try:
             self._open(settings, at_us)
         except (OSError, sqlite3.Error) as error:
-            if not is_full(error):
+            if not takes_nothing(error):
                 self.close()
                 raise RegistryError(f"{self.path} cannot be used: {_words(error)}") from error
             self._go_on_in_memory(error)
@@ -238,14 +236,6 @@ class KeptWard:
 def _known(settings: Settings) -> WardState | None:
     """Return the ward as the outbox remembers it."""
     return read_remembered(read_fact(settings.site.data / OUTBOX, FACT))
-
-
-def is_full(error: Exception) -> bool:
-    """Whether the disk has no room, or does not work: a gateway measures all the same."""
-    if isinstance(error, OSError):
-        return error.errno in FULL_DISK
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
 def _words(error: Exception) -> str:
