@@ -62,6 +62,13 @@ class Decoder(ABC):
         """
         return 0.0
 
+    def compared(self, frame: Frame) -> str | None:
+        """Return among which frames of an `uncounted` channel a second delivery of this one is looked for.
+
+        By default all of the channel; None for one that is not looked at, such as a waveform that is passed over.
+        """
+        return frame.channel
+
     @classmethod
     def decode_many(cls, work: Sequence[tuple[Decoder, Sequence[Frame]]]) -> list[list[Packet]]:
         """Decode the frames of several decoders of this class: the same, bit for bit, as `decode` of each."""

@@ -228,9 +228,12 @@ class Intake:
         least_s = uncounted.get(frame.channel)
         if least_s is None:
             return False
-        repeats = self._repeats.get(frame.channel)
+        among = self.decoder.compared(frame)
+        if among is None:
+            return False
+        repeats = self._repeats.get(among)
         if repeats is None:
-            repeats = self._repeats[frame.channel] = Repeats(least_s)
+            repeats = self._repeats[among] = Repeats(least_s)
         return repeats.again(frame.arrival_ns / NS, frame.data, self.decoder.span_s(frame))
 
 

@@ -42,6 +42,7 @@ from gateway.model.ward import Ward, encode_ward, sessions_of, settings_of
 from gateway.outbox.outbox import Outbox
 from gateway.recordings.recorder import Recorder
 from gateway.recordings.recording import Header
+from gateway.run.asking import topic_of_before
 from gateway.run.notice_answers import open_answers
 from gateway.run.pairing_commands import PairingCommands
 from gateway.run.preparation import Preparation
@@ -294,7 +295,7 @@ def open_ward(settings: Settings, at_us: int | None = None) -> KeptWard:
     """Open the registry of a configuration; raises StartError where it cannot be used, and HeldError."""
     try:
         now_us = time.time_ns() // 1000 if at_us is None else at_us
-        return KeptWard(settings, at_us=now_us, drivers=KnownDrivers())
+        return KeptWard(settings, at_us=now_us, drivers=KnownDrivers(), ask_broker=lambda: topic_of_before(settings))
     except RegistryError as error:
         raise StartError(str(error)) from error
 

@@ -24,9 +24,10 @@ from gateway.ward.changes import AddDevice, Assign, Change, GatewayStarts, Impor
 from gateway.ward.digest import slots_digest
 from gateway.ward.refusals import refused
 from gateway.ward.registry import Entry, Registry, RegistryError, Untold, read_state
-from gateway.ward.remembered import FACT, RECALLED, Recall, read_remembered
+from gateway.ward.remembered import FACT, RECALLED, VACATED, Recall, Vacate, read_remembered
 from gateway.ward.rules import refuse_unfit, refuse_unreadable
 from gateway.ward.state import WardState
+from gateway.ward.traces import FROM_TRACE, AskBroker, trace_of_ward
 
 log = logging.getLogger(__name__)
 
@@ -52,9 +53,11 @@ class KeptWard:
         settings: The configuration, with its slots.
         at_us: Now, UTC microseconds.
         drivers: What is known of each driver; None leaves unchecked what a device may be and where it may be worn.
+        ask_broker: Asks the broker, where a ward begins, whether this gateway had one before; None where it cannot.
 
     Attributes:
         durable: Whether changes reach the disk.
+        begun: Whether this is the first ward of all, taken from the file, as far as anybody knows.
         differs: Whether the slots of the file are others than those that the ward was made from, and people have
             changed it since.
 
@@ -63,10 +66,12 @@ class KeptWard:
         RegistryError: The file cannot be read, or not be used.
     """
 
-    def __init__(self, settings: Settings, *, at_us: int, drivers: Drivers | None = None) -> None:
-        self._drivers = drivers
+    def __init__(
+        self, settings: Settings, *, at_us: int, drivers: Drivers | None = None, ask_broker: AskBroker | None = None
+    ) -> None:
+        self._drivers, self._ask_broker = drivers, ask_broker
         self.path = ward_path(settings)
-        self.durable = True
+        self.durable, self.begun = True, False
         self._lock: FileLock | None = None
         self._registry: Registry | None = None
         try:
@@ -137,6 +142,18 @@ class KeptWard:
     def was_recalled(self) -> bool:
         """Whether the file was removed, or an older one put back, and the audit does not know of it yet."""
         return any(entry.name == RECALLED for entry in self.untold())
+
+    @property
+    def vacated(self) -> str:
+        """What showed that there was a ward before, while no person has said who is in which bed; else empty."""
+        newest = self._open_registry.newest()
+        return str(newest.fields["trace"]) if newest is not None and newest.name == VACATED else ""
+
+    def vacate(self, trace: str, *, at_us: int) -> WardState:
+        """Have nobody in a bed whom the file alone has put there; return the ward after it."""
+        of_file = {entry.at_us for entry in self._open_registry.entries() if entry.source == FROM_CONFIGURATION}
+        gone = tuple(one.id for one in self.state.subjects if one.since_us in of_file)
+        return self._open_registry.apply(Vacate(trace=trace, subjects=gone), at_us=at_us, by="", source=FROM_TRACE)
 
     def look_after(self) -> str:
         """Write the file anew where it is not what this process made of it; return what was found, if anything was.
@@ -226,9 +243,14 @@ class KeptWard:
 
     def _follow(self, settings: Settings, at_us: int) -> None:
         """Take the file over where nobody has changed the ward by hand. A file without slots says nothing of it."""
-        state = self.state
-        differs = bool(settings.slot) and state.slots_digest != slots_digest(settings.slot)
-        self.differs = differs and state.by_hand
+        self.begun = bool(settings.slot) and not self.state.number
+        if self.begun and (trace := trace_of_ward(settings, self._ask_broker)):
+            self.begun = False
+            log.error("this gateway had a ward before (%s): nobody is in a bed until somebody says so", trace)
+            change = Vacate(trace=trace, slots=settings.slot)
+            self._open_registry.apply(change, at_us=at_us, by="", source=FROM_TRACE)
+        differs = bool(settings.slot) and self.state.slots_digest != slots_digest(settings.slot)
+        self.differs = differs and self.state.by_hand
         if differs and not self.differs:
             self.import_configuration(settings, at_us=at_us, by="", source=FROM_CONFIGURATION)
 
