@@ -190,7 +190,7 @@ class Gateway:
             audit.stopped(ended)
             await pairing.close()
             await work.close()
-            closers = (outbox.flush, publisher.stop, preparation.close, commands.close, answers.close)
+            closers = (outbox.flush, work.keep_sent, publisher.stop, preparation.close, commands.close, answers.close)
             await _end_all(*([recorder.close] if recorder else []), *closers)
 
     def told_us(self) -> int:
