@@ -20,6 +20,7 @@ from typing import Any, ClassVar, Literal
 
 from drivers.errors import DialogueError
 from drivers.identity import Identity
+from drivers.kept_records import KeptRecords
 from drivers.packet import Frame, Frames, Packet, Packets, StreamSpec
 
 MISFIT = "samples that do not fit what the driver says of them"
@@ -36,6 +37,7 @@ class Decoder(ABC):
         faults: Bad input so far, by reason (a few words, the same words each time).
         uncounted: Channels whose notifications carry neither counter nor clock, so that one that is delivered twice
             does not show by itself; with the shortest time in which the device has something new to say, seconds.
+        kept: What the device has sent already, over all connections, where it may send it again.
         doubt: Why it is not certain that all of this connection is of one device; empty if it is, or nothing shows.
     """
 
@@ -44,6 +46,7 @@ class Decoder(ABC):
 
     def __init__(self) -> None:
         self.faults: Counter[str] = Counter()
+        self.kept = KeptRecords()
 
     @property
     @abstractmethod
@@ -61,6 +64,13 @@ class Decoder(ABC):
         that cannot be read tell nothing.
         """
         return 0.0
+
+    def compared(self, frame: Frame) -> str | None:
+        """Return among which frames of an `uncounted` channel a second delivery of this one is looked for.
+
+        By default all of the channel; None for one that is not looked at, such as a waveform that is passed over.
+        """
+        return frame.channel
 
     @classmethod
     def decode_many(cls, work: Sequence[tuple[Decoder, Sequence[Frame]]]) -> list[list[Packet]]:

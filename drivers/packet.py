@@ -89,6 +89,7 @@ class Flag(IntFlag):
     NO_CONTACT = 16  # the sensor says that it does not touch the body
     UNDATED = 32  # the device stamped it with a time that nothing tells the age of: it may be out of its memory
     SOME_USER = 64  # the device says which of its users this is of, and the configuration does not say which is meant
+    PERHAPS_AGAIN = 128  # the same came on another connection a short while ago, and nothing says when it was measured
 
 
 @dataclass(frozen=True, slots=True)

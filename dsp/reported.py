@@ -14,6 +14,8 @@ LONGEST_AGE_S = 60.0
 """A measurement is sent when it is finished, and clocks of devices are read to the second: what is older was kept."""
 KEPT = "from the device's memory: measured earlier, perhaps on somebody else"
 UNDATED = "perhaps from the device's memory: its clock does not tell"
+PERHAPS_AGAIN = "possibly repeated: the device has sent the same before, and does not say when it was measured"
+DELIVERED_TWICE = "delivered twice"
 NO_VALUE = "device reports no value"
 
 

@@ -36,3 +36,8 @@ class Result(NamedTuple):
     quality: Quality = "ok"
     reason: str = ""
     sync_s: float | None = None
+
+    def doubted(self, reason: str) -> Result:
+        """Return it with something more that is to be held against it."""
+        quality: Quality = "degraded" if self.quality == "ok" else self.quality
+        return self._replace(quality=quality, reason="; ".join(filter(None, (self.reason, reason))))

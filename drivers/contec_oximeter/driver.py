@@ -51,6 +51,10 @@ class ContecDecoder(ProfileDecoder):
         ("%", "/min", "%", "1", "1", "s", "1"),
     )
 
+    def compared(self, frame: Frame) -> str | None:
+        """Look for values that are delivered twice; the waveform between them is passed over."""
+        return frame.channel if frame.data[1:2] == bytes([VALUES]) else None
+
     def row(self, frame: Frame) -> Row | None:
         """Return what one frame tells; None for a waveform."""
         values = parse_frame(frame.data)

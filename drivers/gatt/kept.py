@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import Any, ClassVar, Final
 
+from drivers.driver import Decoder
 from drivers.errors import MalformedFrameError
-from drivers.gatt.date_time import NS, DeviceTime
+from drivers.gatt.date_time import DateTime, DeviceTime
 from drivers.gatt.profile import CLOCK, CLOCK_CHANNEL, EXTRA_BYTES, MEASUREMENT_CHANNEL, Profile, ProfileDecoder, Source
 from drivers.gatt.record import Reading
 from drivers.gatt.rows import Row
+from drivers.kept_records import Came
 from drivers.packet import Flag, Frame
 
 NOBODY_USES_IT_S: Final = 86_400.0  # silence of a device that sends when somebody uses it
 UNKNOWN_USER: Final = 255
 ANOTHER_USER: Final = "of another user of the device"
 TWICE: Final = "measurement delivered twice"
-AGAIN_S: Final = 2.0
-"""Within this the same bytes again are the same measurement: no scale, cuff or thermometer is used twice so soon."""
-STAMPED_AGAIN_S: Final = 60.0
-"""The same where the bytes have the device's time, to the second; longer, and its clock may stand still."""
+PERHAPS_TWICE: Final = "measurement possibly delivered twice"
 
 
 class KeptDecoder(ProfileDecoder):
@@ -35,7 +35,6 @@ class KeptDecoder(ProfileDecoder):
         super().__init__()
         self._user = user
         self._time = DeviceTime()
-        self._last: dict[bytes, int] = {}  # when each came, of the last minute
 
     @abstractmethod
     def parse(self, data: bytes) -> Reading:
@@ -54,11 +53,9 @@ class KeptDecoder(ProfileDecoder):
         if reading.left:
             self.faults[EXTRA_BYTES] += 1
         stamp = reading.values.get("time")
-        if self._came_before(frame, within_s=AGAIN_S if stamp is None else STAMPED_AGAIN_S):
-            self.faults[TWICE] += 1
-            return None
         flags = Flag.LOSS_UNKNOWN
-        if "time" in reading.values and not self._time.dates(frame.arrival_ns, stamp):
+        dated = self._time.dates(frame.arrival_ns, stamp)
+        if "time" in reading.values and not dated:
             flags |= Flag.UNDATED
         age_s = self._time.age_s(frame.arrival_ns, stamp)
         user = reading.values.get("user_id")
@@ -66,15 +63,28 @@ class KeptDecoder(ProfileDecoder):
             raise MalformedFrameError(ANOTHER_USER)
         if self._user is None and user is not None:
             flags |= Flag.SOME_USER
+        again = came_again(self, frame, stamp, age_s if dated else math.nan)
+        if again is None:
+            return None
+        flags |= again
         return Row(frame.arrival_ns, (*self.values(reading), reading.number("user_id"), age_s), flags)
 
-    def _came_before(self, frame: Frame, *, within_s: float) -> bool:
-        """Whether a record came already: an indication whose confirmation was lost comes once more."""
-        now_ns, before_ns = frame.arrival_ns, self._last.get(frame.data)
-        kept_ns = now_ns - round(STAMPED_AGAIN_S * NS)
-        self._last = {data: at_ns for data, at_ns in self._last.items() if at_ns >= kept_ns}
-        self._last[frame.data] = now_ns
-        return before_ns is not None and now_ns - before_ns < within_s * NS
+
+def came_again(decoder: Decoder, frame: Frame, stamp: DateTime | None, age_s: float) -> Flag | None:
+    """Return how a record is flagged, by whether the device has sent it before; None for one that is left out.
+
+    Args:
+        decoder: Of the device; counts what came again.
+        frame: The record.
+        stamp: The device's time in it; None where it has none.
+        age_s: How long ago that was by the device's clock, seconds; NaN where that was not read.
+    """
+    said = "" if stamp is None or math.isnan(stamp.seconds) else str(stamp)
+    came = decoder.kept.take(frame.arrival_ns, frame.data, said, age_s)
+    if came is Came.NEW:
+        return Flag.NONE
+    decoder.faults[TWICE if came is Came.TWICE else PERHAPS_TWICE] += 1
+    return None if came is Came.TWICE else Flag.PERHAPS_AGAIN
 
 
 class KeptProfile(Profile):

@@ -12,6 +12,7 @@ import numpy as np
 
 from drivers.driver import Link
 from drivers.gatt.date_time import DeviceTime
+from drivers.gatt.kept import came_again
 from drivers.gatt.profile import (
     CLOCK,
     CLOCK_CHANNEL,
@@ -71,8 +72,14 @@ class PulseOximeterDecoder(ProfileDecoder):
         stamp = None if reading.flags & CLOCK_NOT_SET or not spot else reading.values.get("time")
         age_s = self._time.age_s(frame.arrival_ns, stamp)
         flags = _flags(reading)
-        if spot and "time" in reading.values and not self._time.dates(frame.arrival_ns, stamp):
+        dated = self._time.dates(frame.arrival_ns, stamp)
+        if spot and "time" in reading.values and not dated:
             flags |= Flag.UNDATED
+        if spot:
+            again = came_again(self, frame, stamp, age_s if dated else np.nan)
+            if again is None:
+                return None
+            flags |= again
         return Row(frame.arrival_ns, (*_measured(reading), age_s, float(spot)), flags)
 
 

@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike
 from dsp.arrays import floats, require_one_length
 from dsp.catalogue import CATALOGUE
 from dsp.heart.beats import REGULAR, BeatJudge
+from dsp.reported import DELIVERED_TWICE
 from dsp.result import Result
 
 RATE_ALGORITHM = "heart-rate/1"
@@ -242,7 +243,7 @@ def _window(metric: str, beats: list[_Beat], length_s: float, repeated: int) -> 
     if excess > EXCESS_S:
         doubts.append(f"intervals add up to {excess:.0f} s more than the time in which they arrived")
     if repeated:
-        doubts.append(f"{repeated} messages were delivered twice")
+        doubts.append(f"{repeated} messages were {DELIVERED_TWICE}")
     if rejected > REJECTED_SHARE * len(beats):
         doubts.append(f"{rejected} of {len(beats)} beats irregular")
     return Result(

@@ -5,11 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from dsp.result import Result
-from gateway.analysis.ward_operators import EachDevice, channel
+from gateway.analysis.ward_operators import INTAKE_ALGORITHM, EachDevice, channel
 from gateway.intake.intake import Arrived
-
-INTAKE_ALGORITHM = "intake/1"
-"""Of what the gateway says of a device itself: samples whose units are in doubt cast none on it."""
 
 
 class BatteryOfDevice:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dsp.result import Result
-from gateway.analysis.battery import INTAKE_ALGORITHM
+from gateway.analysis.ward_operators import INTAKE_ALGORITHM
 
 
 def mark_doubted(result: Result, devices: Sequence[int], doubts: Mapping[int, str]) -> Result:
@@ -19,7 +19,4 @@ def mark_doubted(result: Result, devices: Sequence[int], doubts: Mapping[int, st
     if result.algorithm == INTAKE_ALGORITHM:
         return result
     reasons = dict.fromkeys(doubt for number in devices if (doubt := doubts.get(number)))
-    if not reasons:
-        return result
-    quality = "degraded" if result.quality == "ok" else result.quality
-    return result._replace(quality=quality, reason="; ".join(filter(None, (result.reason, *reasons))))
+    return result.doubted("; ".join(reasons)) if reasons else result

@@ -19,13 +19,14 @@ class HeartOfDevice:
 
     def __init__(self) -> None:
         self._heart = HeartMetrics()
-        self._repeated = 0  # second deliveries that the heart was told of
+        self._repeated: int | None = None  # second deliveries that the heart was told of; those before are another's
 
     def process(self, arrived: Arrived) -> list[Result]:
         """Take heart rates, or intervals between beats."""
         if arrived.stream == "heart_rate":
             return self._heart.add_rates(seconds(arrived), channel(arrived, "heart_rate"), _touches(arrived))
-        again, self._repeated = arrived.repeated - self._repeated, arrived.repeated
+        before = arrived.repeated if self._repeated is None else self._repeated
+        again, self._repeated = arrived.repeated - before, arrived.repeated
         return self._heart.add_intervals(seconds(arrived), channel(arrived, "rr"), _touches(arrived), repeated=again)
 
 

@@ -22,9 +22,9 @@ class OximetryOfDevice:
 
     def process(self, arrived: Arrived) -> list[Result]:
         """Take measurements."""
-        undated = (arrived.flags & Flag.UNDATED) != 0
+        undated, again = ((arrived.flags & flag) != 0 for flag in (Flag.UNDATED, Flag.PERHAPS_AGAIN))
         return self._oximetry.add(
-            seconds(arrived), **{name: channel(arrived, name) for name in CHANNELS}, undated=undated
+            seconds(arrived), **{name: channel(arrived, name) for name in CHANNELS}, undated=undated, again=again
         )
 
 

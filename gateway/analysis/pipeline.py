@@ -29,7 +29,7 @@ from gateway.analysis.subject import Subject
 from gateway.analysis.ward_operators import DeviceResult
 from gateway.analysis.wearers import Wearers
 from gateway.clocks.device_clock import NS
-from gateway.intake.frames import STEP_NS, WARD_CHANNEL, Numbered, Origin, move_origin, part_frames
+from gateway.intake.frames import SENT_CHANNEL, STEP_NS, WARD_CHANNEL, Numbered, Origin, move_origin, part_frames
 from gateway.intake.intake import ArrivedBatch, Intakes
 from gateway.intake.placeable import Placeable
 from gateway.model.measurements import Fields, Measurements
@@ -102,6 +102,8 @@ class Pipeline:
         for note in notes:
             if note.channel == UNREADY_CHANNEL:
                 self._wait_for(unready_of(note.data))
+            elif note.channel == SENT_CHANNEL:
+                self._intakes.remember(note.data, self.origin)
         packets = self._intakes.decode(frames)
         for watcher in self.watchers:
             watcher(packets)
@@ -128,6 +130,10 @@ class Pipeline:
         """Return the mean curves of the joints that came since the last call, the newest of each slot."""
         curves, self._curves = list(self._curves.values()), {}
         return curves
+
+    def drain_sent(self) -> dict[str, bytes]:
+        """Return the records of the devices that have sent any since the last call, by id (`Intakes.drain_sent`)."""
+        return self._intakes.drain_sent(self.origin)
 
     def finish(self) -> Measurements:
         """End of the run: return what was still open."""

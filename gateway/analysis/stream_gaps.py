@@ -6,7 +6,7 @@ import numpy as np
 
 from dsp.result import Result
 from gateway.analysis.backlog import LeftOut
-from gateway.analysis.battery import INTAKE_ALGORITHM
+from gateway.analysis.ward_operators import INTAKE_ALGORITHM
 from gateway.clocks.device_clock import NS
 from gateway.intake.intake import Arrived
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from drivers.packet import Flag
+from dsp.reported import PERHAPS_AGAIN
 from dsp.result import Result
 from dsp.vitals import measured, pressure_doubt
 from gateway.analysis.ward_operators import EachDevice, channel, seconds
@@ -31,7 +32,8 @@ class VitalsOfDevice:
             undated = bool(arrived.flags[row] & Flag.UNDATED)
             values = {metric: float(column[row]) for metric, column in columns.items()}
             whose = SOME_USER if arrived.flags[row] & Flag.SOME_USER else ""
-            doubt = "; ".join(filter(None, (self._doubt(arrived, row), whose)))
+            again = PERHAPS_AGAIN if arrived.flags[row] & Flag.PERHAPS_AGAIN else ""
+            doubt = "; ".join(filter(None, (self._doubt(arrived, row), whose, again)))
             out += measured(float(at_s), values, age_s=float(age_s), undated=undated, doubt=doubt)
         return out
 

@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from config.settings import Device
+from dsp.reported import DELIVERED_TWICE
 from dsp.result import Result
 from gateway.analysis.sensor_bank import Refuse
 from gateway.clocks.timeline import Floats
@@ -22,6 +23,9 @@ if TYPE_CHECKING:  # whoever wears no motion sensor need not load what makes the
     from dsp.exoskeleton.curves import ExoskeletonCurve
     from dsp.joints.strides import JointCurve
     from dsp.mounting.alignment import Mounting
+
+INTAKE_ALGORITHM = "intake/1"
+"""Of what the gateway says of a device itself: samples that are in doubt cast none on it."""
 
 DeviceResult = tuple[Result, Sequence[int]]  # a result and the numbers of the devices it came from
 
@@ -162,18 +166,31 @@ class EachOfPerson(PersonOperators):
     def __init__(self, make: Callable[[], DeviceOperator]) -> None:
         self._make = make
         self._operators: dict[int, DeviceOperator] = {}
+        self._repeated: dict[int, int] = {}  # second deliveries of each device that were told of
 
     def process(self, arrived: Arrived) -> Sequence[DeviceResult]:
         """Let the operator of the device take what arrived."""
         operator = self._operators.get(arrived.number)
         if operator is None:
             operator = self._operators[arrived.number] = self._make()
-        return [(result, (arrived.number,)) for result in operator.process(arrived)]
+        before = self._repeated.get(arrived.number, arrived.repeated)
+        results = [(result, (arrived.number,)) for result in operator.process(arrived)]
+        if not results or arrived.repeated == before:
+            self._repeated.setdefault(arrived.number, before)
+            return results
+        self._repeated[arrived.number] = arrived.repeated
+        return [(_marked(result), devices) for result, devices in results]
 
     def finish(self) -> Sequence[DeviceResult]:
         """Close what is open of each device."""
         closing = [(number, each) for number, each in self._operators.items() if isinstance(each, ClosingOperator)]
         return [(result, (number,)) for number, each in closing for result in each.finish()]
+
+
+def _marked(result: Result) -> Result:
+    """Return a result of a device that delivers twice, which says so; one about the device itself as it is."""
+    told = result.algorithm == INTAKE_ALGORITHM or DELIVERED_TWICE in result.reason
+    return result if told else result.doubted(f"messages were {DELIVERED_TWICE}")
 
 
 def seconds(arrived: Arrived) -> Floats:

@@ -21,6 +21,7 @@ from gateway.broker.link import Incoming, Limits, Link
 from gateway.cli.options import known_drivers
 from gateway.cli.terminal import Terminal
 from gateway.machine.file_lock import HeldError
+from gateway.run.asking import topic_of_before
 from gateway.ward.changes import session_of
 from gateway.ward.kept_ward import KeptWard, ward_path
 from gateway.ward.refusals import RefusedError
@@ -89,7 +90,9 @@ def free_registry(settings: Settings) -> KeptWard | None:
     if not settings.site.data.exists() and not settings.broker.embedded:
         return None
     try:
-        return KeptWard(settings, at_us=_now_us(), drivers=known_drivers())
+        return KeptWard(
+            settings, at_us=_now_us(), drivers=known_drivers(), ask_broker=lambda: topic_of_before(settings)
+        )
     except HeldError:
         return None
 

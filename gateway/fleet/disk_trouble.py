@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import sqlite3
 import time
@@ -10,12 +9,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from gateway.machine.full_disk import is_full
+
 log = logging.getLogger(__name__)
 
 ROOM = 1 << 20
 """Bytes that have to find room before all is said to be well: several times what one turn writes."""
 SAY_AGAIN_S = 3600.0
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 REFUSES = (OSError, sqlite3.OperationalError)
 """What a disk says that is full, read-only or broken. Whatever else goes wrong is a defect, and ends the process."""
 
@@ -66,7 +66,7 @@ class DiskTrouble:
         self.sentence = sentence
 
     def _what(self, error: OSError | sqlite3.OperationalError) -> str:
-        if _is_full(error) or not self._has_room():
+        if is_full(error) or not self._has_room():
             return f"the disk of {self._folder} is full: delete or move what is not needed ('df -h {self._folder}')"
         words = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         return f"{self._folder} cannot be written ({words}): see whose it is, and how its disk is ('doctor')"
@@ -86,9 +86,3 @@ class DiskTrouble:
         finally:
             with suppress(OSError):
                 probe.unlink()
-
-
-def _is_full(error: OSError | sqlite3.OperationalError) -> bool:
-    if isinstance(error, OSError):
-        return error.errno in FULL
-    return (getattr(error, "sqlite_errorcode", 0) & 0xFF) == sqlite3.SQLITE_FULL

@@ -14,6 +14,7 @@ from pathlib import Path
 from gateway.installation.errors import RefusedError
 from gateway.installation.versions import NAME, VERSION, Versions
 from gateway.machine import durable
+from gateway.machine.full_disk import FULL
 
 UNPACKING = ".unpacking"
 KIB = 1024
@@ -21,7 +22,7 @@ FOLDER_MODE = 0o755
 MB = 2**20
 PAUSES_S = (5.0, 15.0, 40.0)
 """Before a package is read on whose stick was pulled out: a minute for a hand."""
-OURS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+OURS = FULL | {errno.EFBIG}
 """What is wrong with this machine's disk, and not with the stick."""
 INSIDE = f"./opt/{NAME}"
 """Where the environments are in a package: this folder, and one below it for the version."""

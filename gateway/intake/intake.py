@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from itertools import count, pairwise
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from config.settings import Device
 from drivers.driver import MISFIT, Decoder
+from drivers.kept_records import KeptRecords
 from drivers.packet import Frame, Frames, Packets, StreamSpec
 from gateway.clocks.device_clock import NS
 from gateway.clocks.timeline import DROPPED, Floats, Ints, Timeline, Timelines
 from gateway.intake.decoding import Decoding, note
-from gateway.intake.frames import Numbered, by_device
+from gateway.intake.frames import Numbered, Origin, by_device, read_known_records
 from gateway.intake.placeable import Decoded, Placeable
 from gateway.intake.repeats import Repeats
 from gateway.intake.streams import Stream, Streams, StreamsByDevice
@@ -139,19 +141,21 @@ class Intake:
         decoder: Of the present connection.
         placed: Its streams that have brought samples, by name.
         latest: Newest sample of each stream that comes when it comes.
+        sent: Which records the device has sent, over all its connections and before this run.
         unread: Why nothing can be read from the device, such as a driver that is not installed; empty if it can.
         kept: Samples that came and were not placed: they wait for a kernel, or waited in vain.
     """
 
-    def __init__(self, device: Device, slot: str | None) -> None:
+    def __init__(self, device: Device, slot: str | None, sent: KeptRecords | None = None) -> None:
         self.device = device
         self.slot = slot
+        self.sent = sent or KeptRecords()
         self.placed: dict[str, Stream] = {}
         self.latest: dict[str, Floats] = {}
         self.kept = 0
         self._kept_until_s = -np.inf
         self._driver, self.unread = open_driver(device)
-        self.decoder: Decoder = self._driver.decoder()
+        self.decoder: Decoder = self._new_decoder()
         self._old_faults: Counter[str] = Counter()
         self._repeats: dict[str, Repeats] = {}
         self._old_repeated = 0
@@ -217,7 +221,13 @@ class Intake:
         self._old_faults += self.decoder.faults
         self._old_repeated = self.repeated
         self._repeats.clear()
-        self.decoder = self._driver.decoder()
+        self.sent.connected()
+        self.decoder = self._new_decoder()
+
+    def _new_decoder(self) -> Decoder:
+        decoder = self._driver.decoder()
+        decoder.kept = self.sent
+        return decoder
 
     def once(self, frames: Sequence[Frame]) -> Sequence[Frame]:
         """Return the frames without those that were delivered twice and carry no counter by which it would show."""
@@ -228,9 +238,12 @@ class Intake:
         least_s = uncounted.get(frame.channel)
         if least_s is None:
             return False
-        repeats = self._repeats.get(frame.channel)
+        among = self.decoder.compared(frame)
+        if among is None:
+            return False
+        repeats = self._repeats.get(among)
         if repeats is None:
-            repeats = self._repeats[frame.channel] = Repeats(least_s)
+            repeats = self._repeats[among] = Repeats(least_s)
         return repeats.again(frame.arrival_ns / NS, frame.data, self.decoder.span_s(frame))
 
 
@@ -261,6 +274,7 @@ class Intakes:
         self._each = np.zeros(0, np.object_)  # the same as ``all``
         self._streams: defaultdict[str, StreamsByDevice] = defaultdict(StreamsByDevice)
         self._numbers: dict[str, int] = {}
+        self._sent: defaultdict[str, KeptRecords] = defaultdict(KeptRecords)  # by device id
         self._rank = np.zeros(0, np.uint16)  # by device number: kind by kind
         self._versions = count(1)
         self._decoding = Decoding()
@@ -278,12 +292,22 @@ class Intakes:
         number = self._numbers.get(device.id)
         if number is None or not same_device(self.all[number].device, device):
             number = self._numbers[device.id] = len(self.all)
-            self.all.append(Intake(device, slot))
+            self.all.append(Intake(device, slot, self._sent[device.id]))
             self._each = np.array(self.all, np.object_)
             self._rank_kinds()
         intake = self.all[number]
         intake.device, intake.slot = device, slot
         return number
+
+    def remember(self, known: bytes, origin: Origin) -> None:
+        """Take the records that devices sent before this run (`known_records_frame`)."""
+        for device, told in read_known_records(known).items():
+            self._sent[device].read(told, origin.to_ns)
+
+    def drain_sent(self, origin: Origin) -> dict[str, bytes]:
+        """Return all records of the devices that have sent any since the last call, by id, as `remember` takes them."""
+        changed = {device: sent for device, sent in self._sent.items() if sent.changed}
+        return {device: orjson.dumps(sent.told(origin.of_ns)) for device, sent in changed.items()}
 
     def decode(self, frames: Sequence[Numbered]) -> list[Placeable]:
         """Decode the frames of a step; what is of one device in order of arrival."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import secrets
 import signal
@@ -31,6 +30,7 @@ from gateway.intake.frames import Origin, ward_frame
 from gateway.intake.steps import Ticker
 from gateway.machine.arithmetic import arithmetic
 from gateway.machine.file_lock import FileLock
+from gateway.machine.full_disk import takes_nothing
 from gateway.machine.garbage import look_seldom
 from gateway.machine.private_files import FOLDER_MODE
 from gateway.machine.staging import remove_left_over
@@ -42,6 +42,7 @@ from gateway.model.ward import Ward, encode_ward, sessions_of, settings_of
 from gateway.outbox.outbox import Outbox
 from gateway.recordings.recorder import Recorder
 from gateway.recordings.recording import Header
+from gateway.run.asking import topic_of_before
 from gateway.run.notice_answers import open_answers
 from gateway.run.pairing_commands import PairingCommands
 from gateway.run.preparation import Preparation
@@ -61,8 +62,6 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 ASKED_OF_PAIRING = frozenset({*DEVICES, DEVICES_RESULT})
-FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
-"""Troubles of a disk that do not keep a gateway from measuring: what is made waits in memory."""
 
 
 class StartError(Exception):
@@ -191,7 +190,7 @@ class Gateway:
             audit.stopped(ended)
             await pairing.close()
             await work.close()
-            closers = (outbox.flush, publisher.stop, preparation.close, commands.close, answers.close)
+            closers = (outbox.flush, work.keep_sent, publisher.stop, preparation.close, commands.close, answers.close)
             await _end_all(*([recorder.close] if recorder else []), *closers)
 
     def told_us(self) -> int:
@@ -296,7 +295,7 @@ def open_ward(settings: Settings, at_us: int | None = None) -> KeptWard:
     """Open the registry of a configuration; raises StartError where it cannot be used, and HeldError."""
     try:
         now_us = time.time_ns() // 1000 if at_us is None else at_us
-        return KeptWard(settings, at_us=now_us, drivers=KnownDrivers())
+        return KeptWard(settings, at_us=now_us, drivers=KnownDrivers(), ask_broker=lambda: topic_of_before(settings))
     except RegistryError as error:
         raise StartError(str(error)) from error
 
@@ -316,8 +315,8 @@ def hold_outbox(settings: Settings) -> FileLock | None:
         settings.site.data.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
         return FileLock(path, gateway=settings.site.gateway)
     except OSError as error:
-        if error.errno in FULL_DISK:
-            return None
+        if takes_nothing(error):
+            return None  # what is made waits in memory
         raise StartError(f"{path} cannot be used: {(error.strerror or str(error)).lower()}") from error
 
 

@@ -16,6 +16,7 @@ from gateway.audit.audit import Audit
 from gateway.broker.link import Incoming
 from gateway.model.ward import Ward, settings_of
 from gateway.outbox.outbox import Outbox
+from gateway.run.first_ward import FirstWard
 from gateway.run.ward_words import WardWords
 from gateway.ward.changes import CHANGES, session_of
 from gateway.ward.kept_ward import KeptWard
@@ -34,6 +35,13 @@ RESTORED = (
     " it was last known; see that it is right"
 )
 """What stands in the notice; the audit has the change as such."""
+WARD_LOST = "ward-lost"
+LOST = (
+    "This gateway had a ward before ({}), and who was in which bed is lost: nobody is in a bed whom the configuration"
+    " alone has put there. Admit who is there, or stop the gateway, see that the beds in the configuration are right,"
+    " and take them over with 'rehab-gateway ward import'"
+)
+"""The same, of a ward that nothing remembers."""
 
 
 class WardCommands:
@@ -73,6 +81,7 @@ class WardCommands:
         self._ward = ward
         self._audit = audit
         self._outbox = outbox
+        self._first = FirstWard(ward, outbox, now_us=now_us)
         self._words = WardWords(ward, outbox, simulated=settings.simulated)
         self._now_us = now_us
         self._prepare = prepare
@@ -88,6 +97,7 @@ class WardCommands:
         """Publish the registry as it is, and tell the audit of what it does not know: changes made meanwhile."""
         if self._ward.was_recalled:
             self._outbox.incidents.add_audited("ward-restored", RESTORED, {"file": self._ward.path.name})
+        self._tell_lost()
         for entry in self._ward.untold():
             self._audit.ward_changed(entry.number, entry.name, entry.fields, by=entry.by, source=entry.source)
         self._ward.mark_audited(self._ward.state.number)
@@ -120,11 +130,25 @@ class WardCommands:
         """See each second that the file of the ward is there, and is what it was left as."""
         while True:
             await asyncio.to_thread(self._words.look_after)
+            await asyncio.to_thread(self._look_for_earlier)
             await asyncio.sleep(LOOK_S)
 
     def close(self) -> None:
         """Hand over what the history has still to know."""
         self._words.hand_over()
+
+    def _look_for_earlier(self) -> None:
+        """Empty the beds that the configuration has filled, where it shows only now that there was a ward before."""
+        if (after := self._first.look()) is not None:
+            self._let_in(after.in_force())
+            self.publish_ward()
+        self._tell_lost()
+
+    def _tell_lost(self) -> None:
+        """Have it stand that the ward is lost until a person has said who is in which bed, however long that takes."""
+        incidents = self._outbox.incidents
+        if (trace := self._ward.vacated) and not any(one.what == WARD_LOST for one in incidents.shown()):
+            incidents.add_audited(WARD_LOST, LOST.format(trace), {"trace": trace})
 
     def _let_in(self, ward: Ward) -> None:
         """Let a ward into the stream; whose kernels are not ready waits for them there, and nobody else."""

@@ -22,6 +22,7 @@ from gateway.outbox.outbox import Outbox
 from gateway.pairing.desk import Desk
 from gateway.recordings.recorder import Recorder
 from gateway.run.devices import Devices
+from gateway.run.sent_records import SentRecords
 from gateway.run.worn_devices import WornDevices
 from gateway.status.answers import Answers
 from gateway.status.event_delays import EventDelays
@@ -82,6 +83,8 @@ class Work:
             settings, gateway.pipeline.intakes, gateway.supervision, gateway.ticker, clock_ns=gateway.clock_ns,
             states=self._report.states, links=self._report.links,
         )  # fmt: skip
+        self._sent = SentRecords(gateway.pipeline, outbox)
+        gateway.ticker.append_frame(*self._sent.first_frame(gateway.clock_ns()))
         self._report.radio = self.devices.radio_status
         self.progress = Progress(
             gateway.pipeline, outbox, publisher, gateway.supervision, self._report.states,
@@ -97,6 +100,10 @@ class Work:
         """Let go of the devices, and of what was announced to a home."""
         await self.devices.close()
         self._home.close(told=self._publisher.state().connected)
+
+    def keep_sent(self) -> None:
+        """Keep which records devices have sent, after the last step, when what was measured by them is on disk."""
+        self._sent.look()
 
     async def tick(self) -> None:
         """Take every step of the pipeline as soon as its time is over."""
@@ -185,6 +192,7 @@ class Work:
         """Say each second how everything is."""
         while True:
             self._see_ward()
+            self._sent.look()
             status, notices = self._report.status(self._gateway.clock_ns())
             for notice in notices:
                 level = logging.WARNING if notice["state"] == "raised" else logging.INFO

@@ -64,7 +64,7 @@ def device_status(
         "lost": sum(count.lost for count in counts),
         "resets": sum(count.resets for count in counts),
         "faults": dict(intake.faults),
-        "repeated": intake.repeated + sum(count.repeated for count in counts),
+        "repeated": intake.repeated + intake.sent.again + sum(count.repeated for count in counts),
         "units": [units] if units else [],
         "age_s": round(now_s - intake.newest_s, 3) if math.isfinite(intake.newest_s) else None,
         "silence_s": intake.silence_s,

@@ -6,7 +6,6 @@ file when that is edited; one that people have changed keeps what they made, and
 
 from __future__ import annotations
 
-import errno
 import logging
 import sqlite3
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ from config.checks import Drivers, check_device, check_worn
 from config.settings import Settings
 from gateway.machine.damage import suspicious
 from gateway.machine.file_lock import FileLock, HeldError
+from gateway.machine.full_disk import takes_nothing
 from gateway.machine.private_files import FOLDER_MODE, IN_MEMORY
 from gateway.machine.set_aside import set_aside
 from gateway.outbox.facts import read_fact
@@ -24,9 +24,10 @@ from gateway.ward.changes import AddDevice, Assign, Change, GatewayStarts, Impor
 from gateway.ward.digest import slots_digest
 from gateway.ward.refusals import refused
 from gateway.ward.registry import Entry, Registry, RegistryError, Untold, read_state
-from gateway.ward.remembered import FACT, RECALLED, Recall, read_remembered
+from gateway.ward.remembered import FACT, RECALLED, VACATED, Recall, Vacate, read_remembered
 from gateway.ward.rules import refuse_unfit, refuse_unreadable
 from gateway.ward.state import WardState
+from gateway.ward.traces import FROM_TRACE, AskBroker, trace_of_ward
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +36,6 @@ OUTBOX = "outbox.db"
 FROM_OUTBOX = "outbox"
 FROM_CONFIGURATION = "configuration"
 """Where a change comes from that the file makes; people's come from ``"mqtt"`` or ``"command line"``."""
-FULL_DISK = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
-"""Troubles of a disk that do not keep a gateway from measuring."""
 
 
 def ward_path(settings: Settings) -> Path:
@@ -54,9 +53,11 @@ class KeptWard:
         settings: The configuration, with its slots.
         at_us: Now, UTC microseconds.
         drivers: What is known of each driver; None leaves unchecked what a device may be and where it may be worn.
+        ask_broker: Asks the broker, where a ward begins, whether this gateway had one before; None where it cannot.
 
     Attributes:
         durable: Whether changes reach the disk.
+        begun: Whether this is the first ward of all, taken from the file, as far as anybody knows.
         differs: Whether the slots of the file are others than those that the ward was made from, and people have
             changed it since.
 
@@ -65,16 +66,18 @@ class KeptWard:
         RegistryError: The file cannot be read, or not be used.
     """
 
-    def __init__(self, settings: Settings, *, at_us: int, drivers: Drivers | None = None) -> None:
-        self._drivers = drivers
+    def __init__(
+        self, settings: Settings, *, at_us: int, drivers: Drivers | None = None, ask_broker: AskBroker | None = None
+    ) -> None:
+        self._drivers, self._ask_broker = drivers, ask_broker
         self.path = ward_path(settings)
-        self.durable = True
+        self.durable, self.begun = True, False
         self._lock: FileLock | None = None
         self._registry: Registry | None = None
         try:
             self._open(settings, at_us)
         except (OSError, sqlite3.Error) as error:
-            if not is_full(error):
+            if not takes_nothing(error):
                 self.close()
                 raise RegistryError(f"{self.path} cannot be used: {_words(error)}") from error
             self._go_on_in_memory(error)
@@ -139,6 +142,18 @@ class KeptWard:
     def was_recalled(self) -> bool:
         """Whether the file was removed, or an older one put back, and the audit does not know of it yet."""
         return any(entry.name == RECALLED for entry in self.untold())
+
+    @property
+    def vacated(self) -> str:
+        """What showed that there was a ward before, while no person has said who is in which bed; else empty."""
+        newest = self._open_registry.newest()
+        return str(newest.fields["trace"]) if newest is not None and newest.name == VACATED else ""
+
+    def vacate(self, trace: str, *, at_us: int) -> WardState:
+        """Have nobody in a bed whom the file alone has put there; return the ward after it."""
+        of_file = {entry.at_us for entry in self._open_registry.entries() if entry.source == FROM_CONFIGURATION}
+        gone = tuple(one.id for one in self.state.subjects if one.since_us in of_file)
+        return self._open_registry.apply(Vacate(trace=trace, subjects=gone), at_us=at_us, by="", source=FROM_TRACE)
 
     def look_after(self) -> str:
         """Write the file anew where it is not what this process made of it; return what was found, if anything was.
@@ -228,9 +243,14 @@ class KeptWard:
 
     def _follow(self, settings: Settings, at_us: int) -> None:
         """Take the file over where nobody has changed the ward by hand. A file without slots says nothing of it."""
-        state = self.state
-        differs = bool(settings.slot) and state.slots_digest != slots_digest(settings.slot)
-        self.differs = differs and state.by_hand
+        self.begun = bool(settings.slot) and not self.state.number
+        if self.begun and (trace := trace_of_ward(settings, self._ask_broker)):
+            self.begun = False
+            log.error("this gateway had a ward before (%s): nobody is in a bed until somebody says so", trace)
+            change = Vacate(trace=trace, slots=settings.slot)
+            self._open_registry.apply(change, at_us=at_us, by="", source=FROM_TRACE)
+        differs = bool(settings.slot) and self.state.slots_digest != slots_digest(settings.slot)
+        self.differs = differs and self.state.by_hand
         if differs and not self.differs:
             self.import_configuration(settings, at_us=at_us, by="", source=FROM_CONFIGURATION)
 
@@ -238,14 +258,6 @@ class KeptWard:
 def _known(settings: Settings) -> WardState | None:
     """Return the ward as the outbox remembers it."""
     return read_remembered(read_fact(settings.site.data / OUTBOX, FACT))
-
-
-def is_full(error: Exception) -> bool:
-    """Whether the disk has no room, or does not work: a gateway measures all the same."""
-    if isinstance(error, OSError):
-        return error.errno in FULL_DISK
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    return code in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 
 def _words(error: Exception) -> str:

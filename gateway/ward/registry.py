@@ -22,7 +22,7 @@ from gateway.machine.set_aside import set_aside
 from gateway.ward.changes import CHANGES, Change, GatewayStarts, ImportSlots
 from gateway.ward.history_words import Word, words
 from gateway.ward.refusals import refused
-from gateway.ward.remembered import RECALLED, Recall
+from gateway.ward.remembered import RECALLED, VACATED, Recall, Vacate
 from gateway.ward.state import Session, WardState
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,7 @@ NAMES: dict[type[Section], str] = {
     GatewayStarts: STARTS,
     ImportSlots: IMPORT,
     Recall: RECALLED,
+    Vacate: VACATED,
 }
 
 
@@ -119,7 +120,7 @@ class Registry:
         self._db.execute("PRAGMA journal_mode=DELETE")
         self._db.execute("PRAGMA synchronous=EXTRA")
 
-    def apply(self, change: Change | Recall, *, at_us: int, by: str, source: str) -> WardState:
+    def apply(self, change: Change | Recall | Vacate, *, at_us: int, by: str, source: str) -> WardState:
         """Make a change, durably; return the ward after it. Raises RefusedError, and then nothing has changed.
 
         Args:
@@ -167,6 +168,13 @@ class Registry:
                 (after, limit),
             ).fetchall()
         return [Entry(number, at_us, name, orjson.loads(f), by, source) for number, at_us, name, f, by, source in found]
+
+    def newest(self) -> Entry | None:
+        """Return the newest change but for starts of the gateway; None where there is none."""
+        with self._lock:
+            query = "SELECT number FROM changes WHERE name <> ? ORDER BY number DESC LIMIT 1"
+            found = self._db.execute(query, (STARTS,)).fetchone()
+        return None if found is None else self.entries(found[0] - 1, 1)[0]
 
     @property
     def audited(self) -> int:

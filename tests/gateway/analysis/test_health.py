@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator, Sequence
 
 import pytest
 
 from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
-from dsp.reported import KEPT, UNDATED
+from dsp.reported import KEPT, PERHAPS_AGAIN, UNDATED
 from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.vitals import SOME_USER
 from gateway.clocks.device_clock import NS
-from gateway.intake.frames import STEP_NS, Numbered, Origin, ward_frame
+from gateway.intake.frames import STEP_NS, Numbered, Origin, sent_frame, ward_frame
 from gateway.model.measurement import Measurement
 from gateway.model.ward import Bed, encode_ward
 from simulators.devices.common import date_time
@@ -22,6 +23,7 @@ ORIGIN = Origin(7 * NS, 1_760_000_000_000_000)
 DEVICES = (
     ("treadmill", "fitness_machine", "bedside"), ("scale", "weight_scale", "bedside"),
     ("cuff", "blood_pressure", "upper_arm"), ("ear", "thermometer", "bedside"), ("crank", "cycling_speed", "left_foot"),
+    ("clip", "pulse_oximeter", "finger"),
 )  # fmt: skip
 SETTINGS = Settings(
     slot=[
@@ -35,7 +37,7 @@ SETTINGS = Settings(
         )
     ]
 )
-TREADMILL, SCALE, CUFF, EAR, CRANK = range(5)
+TREADMILL, SCALE, CUFF, EAR, CRANK, SPOT = range(6)
 
 
 def frame(number: int, data: bytes, at_s: float = 0.01, channel: str = "measurement") -> Numbered:
@@ -171,3 +173,57 @@ def test_who_is_in_the_bed_when_a_weight_arrives_is_not_who_was_weighed_before()
     )
     assert [(m.value, m.subject) for m in measured(clock, change, hers, own)] == [(80.0, "p-2")]
     assert [(m.value, m.subject) for m in measured(clock, hers)] == [(62.0, "p-1")], "she is still there"
+
+
+RECORDS = {
+    "weight_scale": (SCALE, "body_weight", struct.pack("<BH", 2, 14_480), struct.pack("<BH", 0, 14_480)),
+    "blood_pressure": (CUFF, "bp_systolic", struct.pack("<B3H", 2, 138, 88, 120), struct.pack("<B3H", 0, 138, 88, 120)),
+    "thermometer": (EAR, "body_temperature", b"\x02" + float32(37.6), b"\x00" + float32(37.6)),
+    "pulse_oximeter": (SPOT, "spo2", b"\x01" + struct.pack("<2H", 94, 72), b"\x00" + struct.pack("<2H", 94, 72)),
+}
+"""By driver: device, a metric, a record with a time that is to follow, and the same without one."""
+
+
+def runs(number: int, *each: Sequence[bytes]) -> Iterator[list[Measurement]]:
+    """Yield what comes of records, connection by connection, each in a run of its own that knows what went before."""
+    channel = "spot" if number == SPOT else "measurement"
+    known: dict[str, str] = {}
+    for at, records in enumerate(each):
+        origin = Origin(ORIGIN.monotonic_ns, ORIGIN.utc_us + at * 300_000_000)
+        pipeline = Pipeline(SETTINGS, origin, {"bed-1": "bed-1-a"})
+        pipeline.step([sent_frame(origin.monotonic_ns, known), frame(number, b"", 0.01, "connected")])
+        out = [m for data in records for m in pipeline.step([frame(number, data, 0.06, channel)])]
+        known |= {device: told.decode() for device, told in pipeline.drain_sent().items()}
+        yield out
+
+
+@pytest.mark.parametrize("driver", RECORDS)
+def test_a_record_that_is_sent_again_after_a_restart_is_known_by_its_time(driver: str) -> None:
+    number, metric, stamped, _ = RECORDS[driver]
+    earlier, later = (stamped + date_time(3600.0 * hour) for hour in (1, 2))
+    first, second = runs(number, [earlier], [earlier, later])
+    assert [m.metric for m in first].count(metric) == 1
+    assert [m.metric for m in second].count(metric) == 1, "the later one"
+    assert not any("possibly" in m.reason for m in second)
+
+
+@pytest.mark.parametrize("driver", RECORDS)
+def test_a_record_without_a_time_that_comes_on_another_connection_is_kept_and_degraded(driver: str) -> None:
+    number, metric, _, plain = RECORDS[driver]
+    first, second, other = runs(number, [plain], [plain], [plain[:1] + b"\x39" + plain[2:]])
+    (once,), (again,), (new,) = ([m for m in out if m.metric == metric] for out in (first, second, other))
+    assert (once.value, once.quality) == (again.value, "ok")
+    assert (again.quality, again.reason) == ("degraded", PERHAPS_AGAIN)
+    assert new.reason != PERHAPS_AGAIN
+
+
+def test_records_that_come_again_within_a_run_are_counted_and_the_other_patient_has_none_of_them() -> None:
+    """Somebody else is given the cuff: it sends what it holds of the one before."""
+    record = struct.pack("<B3H", 2, 138, 88, 120) + date_time(3600.0)
+    pipeline = Pipeline(SETTINGS, ORIGIN, {"bed-1": "bed-1-a"})
+    (_, first, *_) = [pipeline.step([frame(CUFF, b"", 0.01, "connected")]), pipeline.step([frame(CUFF, record, 0.06)])]
+    pipeline.step([ward_frame(ORIGIN.monotonic_ns + NS // 10, encode_ward((TAKE_OVER,)))])
+    again = pipeline.step([frame(CUFF, b"", 0.16, "connected"), frame(CUFF, record, 0.17)])
+    assert ({m.subject for m in first}, again) == ({"p-1"}, [])
+    assert pipeline.intakes[CUFF].sent.again == 1
+    assert pipeline.intakes[CUFF].faults["measurement delivered twice"] == 1

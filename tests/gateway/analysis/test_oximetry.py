@@ -12,6 +12,7 @@ from gateway.analysis.pipeline import Pipeline
 from gateway.clocks.device_clock import NS
 from gateway.dashboard.slot_state import SlotState
 from gateway.intake.frames import Origin
+from gateway.model.measurement import Measurement
 from gateway.outbox.outbox import Outbox
 from gateway.wire.payload import decode_measurements, encode_measurements
 
@@ -51,6 +52,32 @@ def test_values_are_the_patient_s_and_arrive_whole(tmp_path: Path) -> None:
     best = shown.best("spo2", "none")
     assert best is not None
     assert (best.value, best.quality) == (94.0, "ok")
+
+
+def summed(*data: int) -> bytes:
+    return bytes([*data, sum(data) & 0x7F])
+
+
+def test_a_clip_of_a_maker_s_own_protocol_that_delivers_twice_is_said_and_degraded() -> None:
+    clip = Device(id="clip", driver="contec_oximeter", placement="finger", address="00:00:00:00:00:01")
+    settings = Settings(slot=[Slot(id="bed-1", subject="p-1", device=[clip])])
+
+    def measured(lags_s: tuple[float, ...]) -> tuple[Pipeline, list[Measurement]]:
+        pipeline = Pipeline(settings, ORIGIN, {"bed-1": "bed-1-a"})
+        out: list[Measurement] = []
+        for second in range(30):
+            wave, values = summed(0xEB, 0, 3, 70 + second % 9, 9), summed(0xEB, 1, 6, 72, 96, 0x7F, 0)
+            at = [(second + lag_s, data) for data in (wave, values, wave) for lag_s in lags_s]
+            out += pipeline.step([frame(at_s, "measurement", data) for at_s, data in at])
+            for _ in range(19):
+                pipeline.step([])
+        return pipeline, [m for m in out if m.metric == "spo2"]
+
+    (_, once), (pipeline, twice) = measured((0.0,)), measured((0.0, 0.004))
+    assert {m.quality for m in once} == {"ok"}
+    assert [m.value for m in twice] == [m.value for m in once]
+    assert {(m.quality, m.reason) for m in twice[-10:]} == {("degraded", "messages were delivered twice")}
+    assert pipeline.intakes[0].faults["repeated"] > 15
 
 
 def test_what_lay_in_the_memory_of_the_device_is_nobody_s_value_of_now() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -188,12 +189,24 @@ async def test_axe_finds_no_violation(browser: Browser, address: str, scheme: An
     await context.close()
 
 
-async def test_an_answer_outlives_the_gateway(gateway: Bedside, address: str, context: BrowserContext) -> None:
-    page = await sign_in(context, address, "technician")
-    notice = page.locator(".notice", has_text=TEXT)
-    await expect(notice).to_contain_text("Seen by clinician-1")
-    await asyncio.to_thread(gateway.end)
-    await expect(page.locator("#banner")).to_contain_text("offline")
-    gateway.begin()
-    await expect(page.locator("#gateway")).to_contain_text("online", timeout=120_000)
-    await expect(notice).to_contain_text("Seen by clinician-1 (clinician)", timeout=120_000)
+@pytest.fixture
+def another(tmp_path: Path, mosquitto_port: int) -> Iterator[Bedside]:
+    """Yields a gateway that a test may end: nobody has answered anything of it."""
+    with bedside(tmp_path, mosquitto_port, site=f"wall{free_port()}", beds=1) as made:
+        yield made
+
+
+async def test_an_answer_outlives_the_gateway(another: Bedside, browser: Browser) -> None:
+    context = await browser.new_context(viewport={"width": 1920, "height": 1080})
+    async with served(another.settings) as address:
+        page = await sign_in(context, address, "technician")
+        notice = page.locator(".notice", has_text=TEXT)
+        await notice.get_by_role("button", name="Acknowledge").click()
+        await page.locator("#ask-send").click()
+        await expect(notice).to_contain_text("Seen by technician-1")
+        await asyncio.to_thread(another.end)
+        await expect(page.locator("#banner")).to_contain_text("offline")
+        another.begin()
+        await expect(page.locator("#gateway")).to_contain_text("online", timeout=120_000)
+        await expect(notice).to_contain_text("Seen by technician-1 (technician)", timeout=120_000)
+    await context.close()

@@ -11,15 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from config.settings import Device, Settings, Site, Slot
+from config.settings import Device, Historian, Settings, Site, Slot
+from drivers.identity import Identity
 from drivers.registry import driver_names
 from gateway.cli.options import known_drivers
+from gateway.history.history import History
+from gateway.intake.known_devices import known_devices
 from gateway.machine.file_lock import HeldError
 from gateway.outbox.outbox import Outbox
 from gateway.ward.kept_ward import KeptWard, ward_path
 from gateway.ward.refusals import RefusedError
 from gateway.ward.registry import RegistryError
 from gateway.ward.remembered import FACT, remembered
+from gateway.wire.payload import Message
+from tests.gateway.samples import measurement
 from tests.gateway.ward.test_changes import NOW_US
 
 LATER_US = NOW_US + 60_000_000
@@ -343,3 +348,72 @@ def test_a_device_is_worn_where_a_file_could_have_it_and_nowhere_else(
         checked.change("assign", {"bed": "bay-1", **fields}, at_us=NOW_US, by="anna", source="test")
     right: dict[str, object] = {"device": "dot-9", "bed": "bay-1", "placement": "right_foot", "axes": "-x -y z"}
     checked.change("assign", right, at_us=NOW_US, by="anna", source="test")
+
+
+def leave_history(settings: Settings) -> None:
+    """Leave a history on this computer that has something of the gateway."""
+    with closing(History(settings.site.data.parent / "history.db")) as history:
+        history.store([Message(settings.site.gateway, "0123456789abcdef", 0, [(1, measurement())])])
+
+
+TRACES: dict[str, Callable[[Settings], object]] = {
+    "the history has measurements of it": leave_history,
+    "it has met devices": lambda settings: known_devices(settings).judge(settings.slot[0].device[0], Identity("s-1")),
+    "outbox.db.corrupt-1 was set aside": lambda s: (s.site.data / "outbox.db.corrupt-1").write_bytes(b"nonsense"),
+    "the broker still has rehab/v1/demo/gateway-1/ward": lambda _: None,
+}
+
+
+@pytest.mark.parametrize("trace", TRACES)
+def test_a_ward_that_was_there_before_and_is_lost_begins_with_nobody_in_a_bed(tmp_path: Path, trace: str) -> None:
+    """Registry and outbox are gone: the configuration has the first patients, who may be long gone."""
+    settings = configured(tmp_path / "data", "p-1", "p-2")
+    settings = settings.model_copy(update={"historian": Historian(database=tmp_path / "history.db")})
+    settings.site.data.mkdir()
+    TRACES[trace](settings)
+
+    def ask() -> str:
+        return "rehab/v1/demo/gateway-1/ward" if "broker" in trace else ""
+
+    def opened() -> KeptWard:
+        return KeptWard(settings, at_us=NOW_US, drivers=known_drivers(), ask_broker=ask)
+
+    with closing(opened()) as ward:
+        assert (subjects(ward), ward.begun, ward.vacated, ward.differs) == ([], False, trace, False)
+        assert [bed.id for bed in ward.state.beds] == ["bay-1", "bay-2"]
+        assert [(one.device.id, one.bed) for one in ward.state.devices] == [("dot-1", None), ("dot-2", None)]
+        assert [(entry.name, entry.source) for entry in ward.untold()] == [("vacated", "trace")]
+        assert not list(ward.words())  # nobody was in a bed, so nobody has left one
+        ward.starts(NOW_US)
+    with closing(opened()) as ward:
+        assert (subjects(ward), ward.vacated) == ([], trace)  # nobody has said anything yet
+        ward.change("admit", {"subject": "p-3", "bed": "bay-1"}, at_us=NOW_US, by="anna", source="test")
+        assert (subjects(ward), ward.vacated) == (["p-3"], "")
+    with closing(opened()) as ward:
+        ward.import_configuration(settings, at_us=NOW_US, by="anna", source="command line")
+        assert (subjects(ward), ward.vacated) == (["p-1", "p-2"], "")
+    with closing(opened()) as ward:
+        assert (subjects(ward), ward.differs) == (["p-1", "p-2"], False)
+
+
+def test_a_first_ward_of_all_is_that_of_the_file_and_the_broker_is_asked_once(tmp_path: Path) -> None:
+    settings = configured(tmp_path / "data", "p-1")
+    asked: list[str] = []
+
+    def ask() -> str:
+        asked.append("")
+        return ""
+
+    for begun in (True, False):
+        with closing(KeptWard(settings, at_us=NOW_US, ask_broker=ask)) as ward:
+            assert (subjects(ward), ward.begun, ward.vacated) == (["p-1"], begun, "")
+    assert len(asked) == 1
+
+
+def test_whom_a_file_alone_put_there_leaves_and_nobody_else(tmp_path: Path) -> None:
+    with closing(KeptWard(configured(tmp_path, "p-1", "p-2", "p-3"), at_us=NOW_US)) as ward:
+        ward.change("discharge", {"subject": "p-2"}, at_us=LATER_US, by="anna", source="test")
+        ward.change("admit", {"subject": "p-9", "bed": "bay-2"}, at_us=LATER_US, by="anna", source="test")
+        ward.vacate("the historian has measurements of it", at_us=LATER_US)
+        assert subjects(ward) == ["p-9"]
+        assert ward.vacated == "the historian has measurements of it"
