@@ -96,6 +96,10 @@ class LinkLostError(LinkError):
     advice = "Range or battery: the gateway reconnects by itself."
 
 
+class LostAtStartError(LinkLostError):
+    """The link was lost before the stream had begun: range, battery, or a device that ends it for want of keys."""
+
+
 class SilentStreamError(LinkError):
     """The link is up, but no sample came for too long."""
 

@@ -17,7 +17,15 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.exc import BleakBluetoothNotAvailableError, BleakDBusError, BleakGATTProtocolError
 
 from drivers.driver import Driver
-from drivers.errors import AdapterError, ConnectError, DialogueError, LinkError, NotFoundError
+from drivers.errors import (
+    AdapterError,
+    ConnectError,
+    DialogueError,
+    DriverError,
+    LinkError,
+    LostAtStartError,
+    NotFoundError,
+)
 from drivers.packet import Frame
 from drivers.transport.ladder import Step
 from drivers.transport.radio import BLEAK_ERRORS, CONNECT_S, DISCONNECT_S, GATT_S
@@ -30,6 +38,7 @@ from drivers.transport.troubles import IN_USE, NO_ROOM, UNPAIRED, no_room, unpai
 
 log = logging.getLogger(__name__)
 
+LOST_STARTS = 3  # in a row: a weak link is lost at any time, and is not found now and then
 SEARCH_S = 15.0  # a device in range advertises every 0.1 to 2 s; then the supervisor says "not found" and goes on
 
 ADAPTER_DBUS_ERRORS = ("org.bluez.Error.NotReady", "org.freedesktop.DBus.Error.ServiceUnknown")
@@ -81,6 +90,7 @@ class BleTransport(Transport):
         self._wanted = Wanted(address, name, service, known)
         self._placed: Placed | None = None
         self._connected_before = False
+        self._lost_starts = 0  # in a row
 
     async def search(self) -> None:
         """Wait for an advertisement."""
@@ -124,6 +134,18 @@ class BleTransport(Transport):
     def release(self) -> None:
         """Let other searches have the device."""
         self._radio.searches.release(self)
+
+    def explain(self, error: DriverError) -> DriverError:
+        """Take a link that is lost at each start for one that wants keys.
+
+        BlueZ pairs by itself where a device asks for keys, and ends the link without a word where that fails.
+        """
+        self._lost_starts = self._lost_starts + 1 if isinstance(error, LostAtStartError) else 0
+        placed = self._placed
+        if self._lost_starts < LOST_STARTS or placed is None or not placed.radio.has_no_keys(placed.device):
+            return error
+        times = f"{self._lost_starts} times in a row"
+        return unpaired(f"{error}, {times}, as with one that must be paired first: {placed.device.address}")
 
     async def reset(self, error: LinkError) -> None:
         """Help the radio where it is what fails; pair a device that wants it; forget a half-open connection."""

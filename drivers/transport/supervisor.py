@@ -17,6 +17,7 @@ from drivers.errors import (
     DriverError,
     LinkError,
     LinkLostError,
+    LostAtStartError,
     NotFoundError,
     OtherDeviceError,
     SilentStreamError,
@@ -36,6 +37,7 @@ log = logging.getLogger(__name__)
 STOP_S = 3.0  # a stop dialogue that takes longer is given up: the next start dialogue begins with a stop anyway
 NONSENSE_S = 15.0  # bytes that mean nothing for so long: the device sends at another rate now, or is another one
 START_S = 60.0  # every step of a dialogue has its own limit; this one is for a device that answers for ever
+MOMENT_S = 0.2  # between the answer that a link has ended under, and the word that it has
 
 T = TypeVar("T")
 
@@ -181,7 +183,7 @@ class DeviceSupervisor:
                 self._connection = None
                 await self._leave(connection)
         except DriverError as error:
-            return error
+            return self._transport.explain(error)
         except Exception as error:  # a defect of one driver or library must not take the other devices down
             log.exception("%s: unexpected failure", self._id)
             return error
@@ -252,10 +254,10 @@ class DeviceSupervisor:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
-        if was_done:
+        if was_done and not (isinstance(talking.exception(), DialogueError) and await _is_lost(connection)):
             return talking.result()
         if connection.lost.is_set():
-            raise LinkLostError(f"the link was lost while {when}")
+            raise LostAtStartError(f"the link was lost while {when}")
         raise DialogueError(f"no end within {START_S:g} s while {when}")
 
     async def _leave(self, connection: Connection) -> None:
@@ -317,6 +319,14 @@ class DeviceSupervisor:
                 self._id, state, self._clock_ns(), self._failures, error, advice, problem, self._identity, self._doubt
             )
         )
+
+
+async def _is_lost(connection: Connection) -> bool:
+    """Whether the link is lost, or said to be within a moment: what was asked may be said to have failed before."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(MOMENT_S):
+            await connection.lost.wait()
+    return connection.lost.is_set()
 
 
 def _silent(longest_s: float) -> SilentStreamError:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from drivers.driver import Driver, Link
-from drivers.errors import ForbiddenWriteError, LinkError
+from drivers.errors import DriverError, ForbiddenWriteError, LinkError
 from drivers.packet import Frame
 
 IN_USE_ADVICE = "End the other program that reads it (another gateway?), or take it out of one of the two."
@@ -78,6 +78,10 @@ class Transport(ABC):
 
     def release(self) -> None:  # noqa: B027 - a hook, optional
         """The device is not used any more: others may have it."""
+
+    def explain(self, error: DriverError) -> DriverError:
+        """Return what ended an attempt, in the light of those before it."""
+        return error
 
     @abstractmethod
     async def reset(self, error: LinkError) -> None:

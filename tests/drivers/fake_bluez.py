@@ -52,6 +52,7 @@ class FakeDevice:
             leaves no keys), ``"never"``.
         private: Its identity address, told once it is paired.
         needs_keys: Whether it lets nobody subscribe who is not paired.
+        hangs_up: Whether the link ends where somebody subscribes: as where a pairing that it asked for has failed.
         connects: What a connection attempt ends with: ``""`` for success, or the error text.
         streams: Whether it sends a beat ten times a second once subscribed.
         connected: The adapter that it is connected to.
@@ -63,6 +64,7 @@ class FakeDevice:
     asks: str = ""
     private: str = ""
     needs_keys: bool = False
+    hangs_up: bool = False
     connects: str = ""
     streams: bool = True
     connected: str = ""
@@ -330,7 +332,11 @@ class FakeBluez:
 
     def _subscribe(self, path: str, message: Message) -> None:
         device, adapter = self._of(path)
-        if device.needs_keys and not self.objects[device.path(adapter)][DEVICE].get("Paired"):
+        has_keys = self.objects[device.path(adapter)][DEVICE].get("Paired")
+        if device.hangs_up and not (device.needs_keys and has_keys):
+            self.disconnect(device)
+            raise RefusedError("org.bluez.Error.Failed", "Not connected")
+        if device.needs_keys and not has_keys:
             raise RefusedError("org.bluez.Error.Failed", "Operation failed with ATT error: 0x05")
         self.change(path, CHARACTERISTIC, Notifying=True)
         if device.streams:

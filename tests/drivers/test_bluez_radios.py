@@ -238,6 +238,31 @@ async def test_a_device_that_wants_to_be_paired_is_paired_and_streams(tmp_path: 
         assert not bluez.called("RemoveDevice")
 
 
+async def test_a_device_whose_link_ends_at_each_start_for_want_of_keys_is_said_to_be_unpaired(tmp_path: Path) -> None:
+    """The real bluetoothd begins to pair by itself where a device asks for keys, and ends the link where that fails."""
+    (strap,) = worn = straps(1)
+    strap.needs_keys, strap.hangs_up, strap.asks = True, True, "passkey"
+    async with fake_bluez(tmp_path, *worn) as bluez, radios() as used, streaming(used, *worn) as watched:
+        await watched[0].until(lambda: watched[0].last.problem == "unpaired")
+        assert "3 times in a row, as with one that must be paired first" in watched[0].last.error
+        assert "pairing mode" in watched[0].last.advice
+        used.passkeys[strap.address] = 123456
+        await watched[0].until_state("streaming")
+        assert bluez.objects[strap.path("hci0")][DEVICE]["Paired"]
+
+
+async def test_a_device_that_has_keys_is_not_told_to_be_paired_where_its_link_ends(tmp_path: Path) -> None:
+    (strap,) = worn = straps(1)
+    strap.hangs_up = True
+    async with fake_bluez(tmp_path, *worn) as bluez, radios() as used:
+        bluez.hold(strap, Paired=True)
+        bluez.disconnect(strap)
+        async with streaming(used, *worn) as watched:
+            await watched[0].until(lambda: watched[0].last.attempts >= 4)
+            assert {state.problem for state in watched[0].states} == {""}
+        assert not bluez.called("Pair")
+
+
 async def test_a_bond_outlives_connections_that_fail(tmp_path: Path) -> None:
     (strap,) = worn = straps(1)
     async with fake_bluez(tmp_path, *worn) as bluez, radios() as used:
