@@ -80,12 +80,12 @@ class OximetryMetrics:
             sensor_status: Bits of the device and sensor status; NaN likewise.
             age: How long before it was measured, seconds; NaN where unknown.
             undated: Whether it is stamped, and nothing tells how long ago that was; one for all, or (n,).
-            again: Whether the same may have come before; one for all, or (n,).
+            again: Whether the same may have come before; likewise.
         """
         columns = {
             "t_s": t_s, "spo2": spo2, "pulse_rate": pulse_rate, "perfusion": perfusion, "status": status,
-            "sensor_status": sensor_status, "age": age, "undated": np.broadcast_to(undated, np.shape(t_s)),
-            "again": np.broadcast_to(again, np.shape(t_s)),
+            "sensor_status": sensor_status, "age": age,
+            **{name: np.broadcast_to(one, np.shape(t_s)) for name, one in (("undated", undated), ("again", again))},
         }  # fmt: skip
         require_one_length(**columns)
         out: list[Result] = []
@@ -93,10 +93,13 @@ class OximetryMetrics:
             kept = KEPT if aged > LONGEST_AGE_S else ""
             spoilt = _first(state, SPOILT_BY_STATUS) or _first(sensor, SPOILT_BY_SENSOR) or kept
             if (self._pace_of_kept if spoilt == KEPT else self._pace).passes(at):
-                doubt = _first(state, DOUBTED_BY_STATUS) or _first(sensor, DOUBTED_BY_SENSOR)
-                doubt = doubt or (UNDATED if undatable else "")
-                doubt = "; ".join(filter(None, (doubt, PERHAPS_AGAIN if repeated else "")))
-                out += _results(at, values, spoilt, doubt)
+                doubt = (
+                    _first(state, DOUBTED_BY_STATUS)
+                    or _first(sensor, DOUBTED_BY_SENSOR)
+                    or (UNDATED if undatable else "")
+                )
+                doubts = (doubt, PERHAPS_AGAIN if repeated else "")
+                out += _results(at, values, spoilt, "; ".join(filter(None, doubts)))
         return out
 
 
