@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dsp.arrays import floats, require_one_length
-from dsp.reported import KEPT, LONGEST_AGE_S, PERHAPS_AGAIN, UNDATED, Pace, reported
+from dsp.reported import KEPT, LONGEST_AGE_S, UNDATED, Pace, reported
 from dsp.result import Result
 
 ALGORITHM: Final = "oximetry/1"
@@ -67,7 +67,6 @@ class OximetryMetrics:
         sensor_status: ArrayLike,
         age: ArrayLike,
         undated: ArrayLike = False,
-        again: ArrayLike = False,
     ) -> list[Result]:
         """Take measurements (n,).
 
@@ -80,22 +79,19 @@ class OximetryMetrics:
             sensor_status: Bits of the device and sensor status; NaN likewise.
             age: How long before it was measured, seconds; NaN where unknown.
             undated: Whether it is stamped, and nothing tells how long ago that was; one for all, or (n,).
-            again: Whether the same may have come before; one for all, or (n,).
         """
         columns = {
             "t_s": t_s, "spo2": spo2, "pulse_rate": pulse_rate, "perfusion": perfusion, "status": status,
             "sensor_status": sensor_status, "age": age, "undated": np.broadcast_to(undated, np.shape(t_s)),
-            "again": np.broadcast_to(again, np.shape(t_s)),
         }  # fmt: skip
         require_one_length(**columns)
         out: list[Result] = []
-        for at, *values, state, sensor, aged, undatable, repeated in zip(*map(floats, columns.values()), strict=True):
+        for at, *values, state, sensor, aged, undatable in zip(*map(floats, columns.values()), strict=True):
             kept = KEPT if aged > LONGEST_AGE_S else ""
             spoilt = _first(state, SPOILT_BY_STATUS) or _first(sensor, SPOILT_BY_SENSOR) or kept
             if (self._pace_of_kept if spoilt == KEPT else self._pace).passes(at):
                 doubt = _first(state, DOUBTED_BY_STATUS) or _first(sensor, DOUBTED_BY_SENSOR)
                 doubt = doubt or (UNDATED if undatable else "")
-                doubt = "; ".join(filter(None, (doubt, PERHAPS_AGAIN if repeated else "")))
                 out += _results(at, values, spoilt, doubt)
         return out
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from drivers.packet import Flag
 from dsp.oximetry.oximetry import OximetryMetrics
+from dsp.reported import PERHAPS_AGAIN
 from dsp.result import Result
 from gateway.analysis.ward_operators import EachDevice, channel, seconds
 from gateway.intake.intake import Arrived
@@ -22,10 +23,11 @@ class OximetryOfDevice:
 
     def process(self, arrived: Arrived) -> list[Result]:
         """Take measurements."""
-        undated, again = ((arrived.flags & flag) != 0 for flag in (Flag.UNDATED, Flag.PERHAPS_AGAIN))
-        return self._oximetry.add(
-            seconds(arrived), **{name: channel(arrived, name) for name in CHANNELS}, undated=undated, again=again
-        )
+        undated = (arrived.flags & Flag.UNDATED) != 0
+        at_s = seconds(arrived)
+        results = self._oximetry.add(at_s, **{name: channel(arrived, name) for name in CHANNELS}, undated=undated)
+        again = set(at_s[(arrived.flags & Flag.PERHAPS_AGAIN) != 0].tolist())
+        return [result.doubted(PERHAPS_AGAIN) if result.end_s in again else result for result in results]
 
 
 class OximetryOperators(EachDevice):

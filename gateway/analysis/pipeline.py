@@ -29,9 +29,10 @@ from gateway.analysis.subject import Subject
 from gateway.analysis.ward_operators import DeviceResult
 from gateway.analysis.wearers import Wearers
 from gateway.clocks.device_clock import NS
-from gateway.intake.frames import SENT_CHANNEL, STEP_NS, WARD_CHANNEL, Numbered, Origin, move_origin, part_frames
+from gateway.intake.frames import STEP_NS, WARD_CHANNEL, Numbered, Origin, move_origin, part_frames
 from gateway.intake.intake import ArrivedBatch, Intakes
 from gateway.intake.placeable import Placeable
+from gateway.intake.sent import SENT_CHANNEL
 from gateway.model.measurements import Fields, Measurements
 from gateway.model.ward import Ward, decode_ward, ward_of
 from gateway.wire.curves import SlotCurves
@@ -58,6 +59,7 @@ class Pipeline:
     Attributes:
         ward: Who is in which bed, wearing what, from the end of the newest step on.
         intakes: The devices that were ever worn in this run, by number.
+        sent: Which records each of them has sent.
         taps: Who watches a stream.
         watchers: Are told what is decoded, step by step, before it is placed in time; they must not raise.
         doubts: By device number, why what it measures seems to be in other units: what is computed from it is marked.
@@ -73,7 +75,7 @@ class Pipeline:
         self.origin = origin
         self.end_ns = origin.monotonic_ns
         self._intakes = Intakes(origin.monotonic_ns)
-        self.intakes = self._intakes.all
+        self.intakes, self.sent = self._intakes.all, self._intakes.sent
         self.taps = StreamTaps()
         self.watchers: list[Watcher] = []
         self._modalities = modalities
@@ -103,7 +105,7 @@ class Pipeline:
             if note.channel == UNREADY_CHANNEL:
                 self._wait_for(unready_of(note.data))
             elif note.channel == SENT_CHANNEL:
-                self._intakes.remember(note.data, self.origin)
+                self.sent.remember(note.data, self.origin)
         packets = self._intakes.decode(frames)
         for watcher in self.watchers:
             watcher(packets)
@@ -130,10 +132,6 @@ class Pipeline:
         """Return the mean curves of the joints that came since the last call, the newest of each slot."""
         curves, self._curves = list(self._curves.values()), {}
         return curves
-
-    def drain_sent(self) -> dict[str, bytes]:
-        """Return the records of the devices that have sent any since the last call, by id (`Intakes.drain_sent`)."""
-        return self._intakes.drain_sent(self.origin)
 
     def finish(self) -> Measurements:
         """End of the run: return what was still open."""

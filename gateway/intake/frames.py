@@ -9,13 +9,11 @@ its own, of no device.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Any
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from drivers.packet import Frame, Frames
@@ -28,8 +26,6 @@ NO_DEVICE = 0xFFFF
 """The "device number" of frames that come from no device: the largest that a recording can hold."""
 WARD_CHANNEL = "ward"
 """Payload: the ward that is in force from the end of the step (`gateway.model.ward`)."""
-SENT_CHANNEL = "known-records"
-"""Payload: JSON, by device id the records that it sent before this run (`drivers.kept_records`)."""
 CLOCK_CHANNEL = "utc-moved"
 MOVED = struct.Struct("<q")
 """Payload: by how many microseconds UTC moves, signed."""
@@ -63,26 +59,6 @@ def clock_frame(arrival_ns: int, by_us: int) -> Numbered:
 def ward_frame(arrival_ns: int, ward: bytes) -> Numbered:
     """Return what goes into the pipeline's input when the ward changes."""
     return NO_DEVICE, Frame(arrival_ns, WARD_CHANNEL, ward)
-
-
-def sent_frame(arrival_ns: int, known: Mapping[str, str]) -> Numbered:
-    """Return what goes into the pipeline's input before all else: the records that devices sent before this run.
-
-    Args:
-        arrival_ns: The begin of the run.
-        known: By device id, JSON as `gateway.intake.intake.Intakes.drain_sent` returns it.
-    """
-    entries = b",".join(orjson.dumps(device) + b":" + told.encode() for device, told in known.items())
-    return NO_DEVICE, Frame(arrival_ns, SENT_CHANNEL, b"{" + entries + b"}")
-
-
-def read_known_records(payload: bytes) -> dict[str, list[Any]]:
-    """Return what `sent_frame` was given, in plain values; nothing where it is not what this program writes."""
-    try:
-        found = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return {}
-    return {str(device): told for device, told in found.items() if isinstance(told, list)}
 
 
 def part_frames(frames: Sequence[Numbered]) -> tuple[list[Frame], Sequence[Numbered]]:

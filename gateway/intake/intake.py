@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from itertools import count, pairwise
 
 import numpy as np
-import orjson
 from numpy.typing import NDArray
 
 from config.settings import Device
@@ -21,10 +20,12 @@ from drivers.packet import Frame, Frames, Packets, StreamSpec
 from gateway.clocks.device_clock import NS
 from gateway.clocks.timeline import DROPPED, Floats, Ints, Timeline, Timelines
 from gateway.intake.decoding import Decoding, note
-from gateway.intake.frames import Numbered, Origin, by_device, read_known_records
+from gateway.intake.frames import Numbered, by_device
+from gateway.intake.known_devices import same_device
 from gateway.intake.placeable import Decoded, Placeable
 from gateway.intake.repeats import Repeats
-from gateway.intake.streams import Stream, Streams, StreamsByDevice
+from gateway.intake.sent import Sent
+from gateway.intake.streams import Stream, StreamCount, Streams, StreamsByDevice
 from gateway.intake.unread import open_driver
 
 CONNECTED = "connected"  # channel of the frame that says: a new connection, whatever was half decoded is void
@@ -120,16 +121,6 @@ class ArrivedBatch:
             self.index[which], self.samples[which], self.flags[which], self.before[some], self.missing[some],
             self.reset[some],
         )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class StreamCount:
-    """What a stream has delivered since the start."""
-
-    samples: int
-    lost: int
-    resets: int
-    repeated: int
 
 
 class Intake:
@@ -247,12 +238,6 @@ class Intake:
         return repeats.again(frame.arrival_ns / NS, frame.data, self.decoder.span_s(frame))
 
 
-def same_device(one: Device, other: Device) -> bool:
-    """Whether two settings are of one device, reached and read in one way; it may be worn elsewhere."""
-    elsewhere = {"placement": one.placement, "axes": one.axes}
-    return one == other.model_copy(update=elsewhere)
-
-
 class Intakes:
     """All devices that a gateway has read in this run, numbered. Fed in order of arrival; never raises on bad bytes.
 
@@ -266,6 +251,7 @@ class Intakes:
         all: The devices by number.
         worn: (devices,) whether somebody wears each.
         timelines: Where their samples lie in time.
+        sent: Which records each has sent.
     """
 
     def __init__(self, origin_ns: int) -> None:
@@ -274,7 +260,7 @@ class Intakes:
         self._each = np.zeros(0, np.object_)  # the same as ``all``
         self._streams: defaultdict[str, StreamsByDevice] = defaultdict(StreamsByDevice)
         self._numbers: dict[str, int] = {}
-        self._sent: defaultdict[str, KeptRecords] = defaultdict(KeptRecords)  # by device id
+        self.sent = Sent()
         self._rank = np.zeros(0, np.uint16)  # by device number: kind by kind
         self._versions = count(1)
         self._decoding = Decoding()
@@ -292,22 +278,12 @@ class Intakes:
         number = self._numbers.get(device.id)
         if number is None or not same_device(self.all[number].device, device):
             number = self._numbers[device.id] = len(self.all)
-            self.all.append(Intake(device, slot, self._sent[device.id]))
+            self.all.append(Intake(device, slot, self.sent[device.id]))
             self._each = np.array(self.all, np.object_)
             self._rank_kinds()
         intake = self.all[number]
         intake.device, intake.slot = device, slot
         return number
-
-    def remember(self, known: bytes, origin: Origin) -> None:
-        """Take the records that devices sent before this run (`known_records_frame`)."""
-        for device, told in read_known_records(known).items():
-            self._sent[device].read(told, origin.to_ns)
-
-    def drain_sent(self, origin: Origin) -> dict[str, bytes]:
-        """Return all records of the devices that have sent any since the last call, by id, as `remember` takes them."""
-        changed = {device: sent for device, sent in self._sent.items() if sent.changed}
-        return {device: orjson.dumps(sent.told(origin.of_ns)) for device, sent in changed.items()}
 
     def decode(self, frames: Sequence[Numbered]) -> list[Placeable]:
         """Decode the frames of a step; what is of one device in order of arrival."""

@@ -174,6 +174,12 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(lock)
 
 
+def same_device(one: Device, other: Device) -> bool:
+    """Whether two settings are of one device, reached and read in one way; it may be worn elsewhere."""
+    elsewhere = {"placement": one.placement, "axes": one.axes}
+    return one == other.model_copy(update=elsewhere)
+
+
 def known_devices(settings: Settings) -> KnownDevices:
     """Return the memory of a configuration's gateway."""
     return KnownDevices(settings.site.data)

@@ -88,3 +88,13 @@ class StreamsByDevice:
             return None
         found = Streams._make(column[numbers] for column in self._all)
         return found if all(map(is_, specs, found.specs.tolist())) else None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamCount:
+    """What a stream has delivered since the start."""
+
+    samples: int
+    lost: int
+    resets: int
+    repeated: int

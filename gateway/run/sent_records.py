@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.analysis.pipeline import Pipeline
-from gateway.intake.frames import Numbered, sent_frame
+from gateway.intake.frames import Numbered
+from gateway.intake.sent import sent_frame
 from gateway.outbox.outbox import Outbox
 
 FACT: Final = "sent "
@@ -37,10 +38,10 @@ class SentRecords:
     def look(self) -> None:
         """Keep what has come, as far as its measurements are on disk."""
         state = self._outbox.state()
-        new = self._pipeline.drain_sent()
+        new = self._pipeline.sent.drain(self._pipeline.origin)
         if new or (self._waiting and self._since[0] != state.epoch):
             self._since = state.epoch, state.last_seq
-        self._waiting |= {device: told.decode() for device, told in new.items()}
+        self._waiting |= new
         if self._since[1] <= state.durable_seq:
             for device, told in self._waiting.items():
                 self._outbox.facts.keep(f"{FACT}{device}", told)

@@ -66,13 +66,11 @@ class Work:
         self._pipeline, self._ticker = gateway.pipeline, gateway.ticker
         self._publisher = publisher
         self._recorder = recorder
-        self._audit = audit
-        self._event_delays = event_delays
+        self._audit, self._event_delays = audit, event_delays
         self._home = HomeAssistant(settings, publisher.keep, publisher.publish_live)
         self._outbox = outbox
         self._ward: Ward = gateway.pipeline.ward
-        self._sessions = _subjects(self._ward)
-        self._late: Ward | None = None
+        self._sessions, self._late = _subjects(self._ward), cast("Ward | None", None)
         self._corrections: deque[tuple[int, Correction]] = deque()  # with when they were found out
         self._report = Report(
             settings, pipeline=gateway.pipeline, ticker=gateway.ticker, event_delays=event_delays, outbox=outbox,

@@ -23,7 +23,7 @@ from gateway.outbox.facts import read_fact
 from gateway.ward.changes import AddDevice, Assign, Change, GatewayStarts, ImportSlots, read_change
 from gateway.ward.digest import slots_digest
 from gateway.ward.refusals import refused
-from gateway.ward.registry import Entry, Registry, RegistryError, Untold, read_state
+from gateway.ward.registry import STARTS, Entry, Registry, RegistryError, Untold, read_state
 from gateway.ward.remembered import FACT, RECALLED, VACATED, Recall, Vacate, read_remembered
 from gateway.ward.rules import refuse_unfit, refuse_unreadable
 from gateway.ward.state import WardState
@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 FILE = "ward.db"
 OUTBOX = "outbox.db"
 FROM_OUTBOX = "outbox"
+MOST_STARTS = 100
+"""Starts over which a ward that was lost is said to be, where nobody says who is there."""
 FROM_CONFIGURATION = "configuration"
 """Where a change comes from that the file makes; people's come from ``"mqtt"`` or ``"command line"``."""
 
@@ -103,26 +105,13 @@ class KeptWard:
     def change(self, name: str, fields: dict[str, object], *, at_us: int, by: str, source: str) -> WardState:
         """Make a change that somebody asks for, durably; return the ward after it. Raises RefusedError."""
         change = read_change(name, fields)
-        self._refuse_unfit(change, at_us)
+        _refuse_unfit(change, self.state, at_us, self._drivers)
         if not self.durable:
             raise refused("no_room")
         try:
             return self._open_registry.apply(change, at_us=at_us, by=by, source=source)
         except sqlite3.Error as error:
             raise refused("cannot_be_written", path=self.path, error=error) from error
-
-    def _refuse_unfit(self, change: Change, at_us: int) -> None:
-        """Raise RefusedError for a device, or a way of wearing one, that a configuration would be refused for."""
-        if isinstance(change, AddDevice):
-            refuse_unreadable(change.device)
-            if self._drivers is not None:
-                others = [one.device for one in self.state.devices if one.device.id != change.device.id]
-                refuse_unfit(check_device(change.device, others, self._drivers))
-        elif isinstance(change, Assign) and self._drivers is not None:
-            worn = change.apply(self.state, at_us).devices_in(change.bed)
-            put_on = [one for one in worn if one.id == change.device]
-            beside = [one for one in worn if one.id != change.device]
-            refuse_unfit(sentence for one in put_on for sentence in check_worn(one, beside, self._drivers))
 
     def import_configuration(self, settings: Settings, *, at_us: int, by: str, source: str) -> WardState:
         """Make the ward what the slots of a configuration describe, whatever it was."""
@@ -146,7 +135,8 @@ class KeptWard:
     @property
     def vacated(self) -> str:
         """What showed that there was a ward before, while no person has said who is in which bed; else empty."""
-        newest = self._open_registry.newest()
+        lately = self._open_registry.entries(max(0, self.state.number - MOST_STARTS))
+        newest = next((entry for entry in reversed(lately) if entry.name != STARTS), None)
         return str(newest.fields["trace"]) if newest is not None and newest.name == VACATED else ""
 
     def vacate(self, trace: str, *, at_us: int) -> WardState:
@@ -258,6 +248,20 @@ class KeptWard:
 def _known(settings: Settings) -> WardState | None:
     """Return the ward as the outbox remembers it."""
     return read_remembered(read_fact(settings.site.data / OUTBOX, FACT))
+
+
+def _refuse_unfit(change: Change, ward: WardState, at_us: int, drivers: Drivers | None) -> None:
+    """Raise RefusedError for a device, or a way of wearing one, that a configuration would be refused for."""
+    if isinstance(change, AddDevice):
+        refuse_unreadable(change.device)
+        if drivers is not None:
+            others = [one.device for one in ward.devices if one.device.id != change.device.id]
+            refuse_unfit(check_device(change.device, others, drivers))
+    elif isinstance(change, Assign) and drivers is not None:
+        worn = change.apply(ward, at_us).devices_in(change.bed)
+        put_on = [one for one in worn if one.id == change.device]
+        beside = [one for one in worn if one.id != change.device]
+        refuse_unfit(sentence for one in put_on for sentence in check_worn(one, beside, drivers))
 
 
 def _words(error: Exception) -> str:

@@ -169,13 +169,6 @@ class Registry:
             ).fetchall()
         return [Entry(number, at_us, name, orjson.loads(f), by, source) for number, at_us, name, f, by, source in found]
 
-    def newest(self) -> Entry | None:
-        """Return the newest change but for starts of the gateway; None where there is none."""
-        with self._lock:
-            query = "SELECT number FROM changes WHERE name <> ? ORDER BY number DESC LIMIT 1"
-            found = self._db.execute(query, (STARTS,)).fetchone()
-        return None if found is None else self.entries(found[0] - 1, 1)[0]
-
     @property
     def audited(self) -> int:
         """The number up to which the audit has been told of the changes."""
