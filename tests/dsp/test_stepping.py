@@ -45,7 +45,7 @@ def rhythm_reference(acc: Floats) -> float:
         scale = math.sqrt((early**2).sum() * (late**2).sum())
         alike.append((early * late).sum() / scale if scale > 1e-9 else 0.0)
     rises = np.array(alike) - np.minimum.accumulate(alike) > 0.1
-    return max(0.0, *np.array(alike)[rises].tolist(), 0.0)
+    return float(np.array(alike)[rises].max(initial=0.0))
 
 
 @given(seed=st.integers(0, 10_000), lost=st.sampled_from((0, 0, 3, 12, 35, 80)))

@@ -98,7 +98,7 @@ def test_a_stride_has_what_numpy_gives_of_its_samples_wherever_it_is_cut() -> No
         operator.stride(2_000 + first, 2_000 + last)
     parts = np.split(np.arange(900), [7, 300, 301])
     rows = [row for part in parts for row in operator.process(index[part], acc[part], gyr[part])]
-    expected = []
+    expected: list[float] = []
     for first, last in strides:
         of = slice(math.ceil(first), math.floor(last) + 1)
         expected += smoothness_reference.of_stride(acc[of], gyr[of], RATE_HZ)
