@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import cold, drivers, history, latency, replay, start, ward
+from benchmarks import cold, drivers, history, latency, replay, start, strides, ward
 from benchmarks.entry import Entry
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,12 +47,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--peers", type=Path, help="interpreter of benchmarks/peers.sh")
     parser.add_argument(
-        "--only", default="", help="ward, drivers, replay, start, cold, history, latency or orientation"
+        "--only", default="", help="ward, strides, drivers, replay, start, cold, history, latency or orientation"
     )
     options = parser.parse_args()
     peers: Path | None = options.peers
     parts: dict[str, Callable[[], list[Entry]]] = {
         "ward": ward.entries,
+        "strides": strides.entries,
         "drivers": drivers.entries,
         "replay": lambda: replay.entries(peers),
         "orientation": lambda: orientation(peers),

@@ -241,7 +241,7 @@ class FallDetector:
         if 2 * np.isfinite(acc[:, 0]).sum() < len(acc):
             return None
         now = unit(mean_of(acc))
-        turned_deg, quiet = degrees_between(impact.before, now), _share(spread(acc), RESTLESS)
+        turned_deg, quiet = degrees_between(impact.before, now), _share(spread(acc, 0, len(acc)), RESTLESS)
         if turned_deg < LEAST_TURNED_DEG or quiet < LEAST_QUIET or self._is_upright(now):
             return None
         confidence = (impact.lull + impact.hit + _share(turned_deg, TURNED_DEG) + quiet) / 4

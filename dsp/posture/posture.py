@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Floats
 from dsp.posture.dwell import LEAST_S, Dwelling
-from dsp.posture.stepping import PAUSED, RHYTHMIC, climbing, mean_of, spreads
+from dsp.posture.stepping import PAUSED, RHYTHMIC, climbing, mean_of, spread
 from dsp.posture.upright import Upright, degrees_between, unit
 from dsp.posture.watch import Look, Watch
 from dsp.result import Quality
@@ -236,7 +236,8 @@ class PostureDetector:
             old = self._upright.up if level else self._upright.seat
             way = way[-BACK_BLOCKS:]
             return _run(way @ unit(new) > way @ (unit(way[0]) if old is None else old))
-        moving = spreads(acc[-BACK_BLOCKS:].reshape(-1, TURN_BLOCKS, 3)) >= PAUSED * self._slow_stir
+        turns = range(len(acc) - BACK_BLOCKS, len(acc), TURN_BLOCKS)
+        moving = np.array([spread(acc, first, first + TURN_BLOCKS) >= PAUSED * self._slow_stir for first in turns])
         return min(BACK_BLOCKS, TURN_BLOCKS * _run(moving == walking))
 
     def _name(self) -> Name:

@@ -7,7 +7,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Floats
+from dsp.kernel import kernel
+from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS
+from dsp.record import Floats
 
 LEAST_LAG: Final = 6
 """Blocks: .3 s, the quickest step."""
@@ -19,6 +21,12 @@ SPANS: Final = (2 * BLOCK_HZ, 4 * BLOCK_HZ)
 """Blocks: two seconds show a walk at once, four also the slow one of a patient."""
 LONGEST_LAG: Final = 0.75
 """Of a span: beyond it too little is left to compare."""
+LEAST_KNOWN: Final = 0.8
+"""Of a span: with less of it known no rhythm is."""
+NOTHING: Final = 1e-9
+"""m/s², or its square: less is no force, and no movement."""
+RISE: Final = 0.1
+"""A slow sway is like itself a moment later: what counts is a rise again, by so much, after a fall."""
 STAIRS_LIFT: Final = 2.3
 """m/s², spread of the vertical force: .9 to 2.0 in level walking, 1.9 to 6 on stairs. It finds a third of the time on
 stairs, and calls a fiftieth of level walking so."""
@@ -44,95 +52,108 @@ class Stir(NamedTuple):
         return self.last_s >= least and self.least >= PAUSED * least and self.rhythm >= RHYTHMIC
 
 
-def stirs(acc: Floats, paused: Floats) -> list[Stir]:
-    """Return how much sensors moved over the last seconds: of each what it would be alone, bit for bit.
+@kernel
+def stirs(acc: Floats, paused: Floats, out: Floats) -> None:
+    """Work out how much sensors moved over the last seconds: (k, 3) the fields of `Stir`.
 
     Args:
         acc: (k, n, 3) mean specific force of the newest blocks of each, m/s²; n at least four seconds.
         paused: (k,) m/s²: after a second with less nobody looks for a rhythm, nor at its halves: both are then 0.
+        out: (k, 3) of each.
     """
-    last_s = spreads(acc[:, -BLOCK_HZ:])
-    least, alike = np.zeros(len(acc)), np.zeros(len(acc))
-    moving = np.flatnonzero(last_s >= paused)
-    if len(moving):
-        lately = acc[moving, -SPANS[0] :]
-        least[moving] = spreads(lately.reshape(-1, TURN_BLOCKS, 3)).reshape(len(moving), -1).min(axis=1)
-        alike[moving] = rhythms(lately)
-        slow = moving[alike[moving] < RHYTHMIC]
-        if len(slow):
-            alike[slow] = np.maximum(alike[slow], rhythms(acc[slow, -SPANS[1] :]))
-    return list(map(Stir, last_s.tolist(), least.tolist(), alike.tolist()))
-
-
-def spread(acc: Floats) -> float:
-    """Return the spread of a force (n, 3) about its mean, m/s²; 0 where less than half of it is known."""
-    return float(spreads(acc[None])[0])
-
-
-def spreads(acc: Floats) -> Floats:
-    """Return the spread of each force of several (k, n, 3), m/s²; 0 where less than half of one is known."""
-    moved = acc - acc.sum(axis=1, keepdims=True) / acc.shape[1]
-    result: Floats = np.sqrt(np.einsum("ijk,ijk->i", moved, moved) / acc.shape[1])
-    if math.isfinite(result @ result):  # all is known, as nearly always
-        return result
-    lossy = ~np.isfinite(result)
-    parts = acc[lossy]
-    known = np.isfinite(parts[:, :, 0])
-    n = known.sum(axis=1)
-    parts = np.where(known[:, :, None], parts, 0.0)
-    mean = parts.sum(axis=1) / np.maximum(n, 1)[:, None]
-    moved = (parts - mean[:, None]) * known[:, :, None]
-    square = np.einsum("ijk,ijk->i", moved, moved) / np.maximum(n, 1)
-    result[lossy] = np.sqrt(np.where(2 * n >= acc.shape[1], square, 0.0))
-    return result
+    n = acc.shape[1]
+    for k in range(len(acc)):
+        out[k, 0], out[k, 1], out[k, 2] = spread(acc[k], n - BLOCK_HZ, n), 0.0, 0.0
+        if out[k, 0] >= paused[k]:
+            out[k, 1] = math.inf
+            for first in range(n - SPANS[0], n, TURN_BLOCKS):
+                out[k, 1] = min(out[k, 1], spread(acc[k], first, first + TURN_BLOCKS))
+            out[k, 2] = rhythm(acc[k], n - SPANS[0])
+            if out[k, 2] < RHYTHMIC:
+                out[k, 2] = max(out[k, 2], rhythm(acc[k], n - SPANS[1]))
 
 
 def mean_of(acc: Floats) -> Floats:
     """Return the mean force (3,) of what is known of one (n, 3); NaN where nothing is."""
-    mean: Floats = means(acc[None])[0]
-    return mean
+    middle = np.empty(3)
+    mean(acc, 0, len(acc), middle)
+    return middle
 
 
-def means(acc: Floats) -> Floats:
-    """Return the mean (k, 3) of what is known of each force of several (k, n, 3); NaN where nothing is."""
-    mean: Floats = acc.sum(axis=1) / acc.shape[1]
-    for lossy in np.flatnonzero(~np.isfinite(mean[:, 0])).tolist():
-        known = acc[lossy, np.isfinite(acc[lossy, :, 0])]
-        if len(known):
-            mean[lossy] = known.sum(axis=0) / len(known)
-    return mean
+@kernel
+def mean(acc: Floats, first: int, end: int, out: Floats) -> int:
+    """Write the mean force of what is known of rows of (n, 3) to (3,): NaN where nothing is; return how many are."""
+    known = 0
+    for axis in range(3):
+        out[axis] = 0.0
+    for i in range(first, end):
+        if math.isfinite(acc[i, 0]):
+            known += 1
+            for axis in range(3):
+                out[axis] += acc[i, axis]
+    for axis in range(3):
+        out[axis] = out[axis] / known if known else math.nan
+    return known
 
 
-def rhythms(acc: Floats) -> Floats:
-    """Return the greatest correlation of each movement (k, n, 3) with itself a step or a stride later; 0 if unknown."""
-    n = acc.shape[1]
-    moved = acc - means(acc)[:, None]
-    unknown = ~np.isfinite(moved[:, :, 0])
-    moved[unknown] = 0.0
-    energy = np.einsum("ijk,ijk->ij", moved, moved).cumsum(axis=1)
-    end = int(LONGEST_LAG * n)
-    spectra = np.fft.rfft(moved, n + end, axis=1)
-    power = (spectra.real**2 + spectra.imag**2).sum(axis=2)
-    product = np.fft.irfft(power, n + end)[:, LEAST_LAG:end]
-    early, late = energy[:, n - end : n - LEAST_LAG][:, ::-1], energy[:, -1:] - energy[:, LEAST_LAG - 1 : end - 1]
-    scale = np.sqrt(early * late)
-    alike = np.divide(product, scale, out=np.zeros(scale.shape), where=scale > 1e-9)
-    # A slow sway is like itself a moment later: what counts is a rise again after a fall.
-    lowest = np.minimum.accumulate(alike, axis=1)
-    found: Floats = (alike * (alike - lowest > 0.1)).max(axis=1, initial=0.0)
-    found[n - unknown.sum(axis=1) < 0.8 * n] = 0.0
+@kernel
+def spread(acc: Floats, first: int, end: int) -> float:
+    """Return the spread of rows of a force (n, 3) about their mean, m/s²; 0 where less than half of them is known."""
+    middle = np.empty(3)
+    known = mean(acc, first, end, middle)
+    if not known or 2 * known < end - first:
+        return 0.0
+    square = 0.0
+    for i in range(first, end):
+        if math.isfinite(acc[i, 0]):
+            for axis in range(3):
+                square += (acc[i, axis] - middle[axis]) ** 2
+    return math.sqrt(square / known)
+
+
+@kernel
+def rhythm(acc: Floats, first: int) -> float:
+    """Return how like itself a force (n, 3) is a step or a stride later, from a row on: a correlation; 0 if unknown."""
+    n = len(acc) - first
+    middle, moved, energy = np.empty(3), np.zeros((n, 3)), np.zeros(n + 1)
+    if mean(acc, first, len(acc), middle) < LEAST_KNOWN * n:
+        return 0.0
+    for i in range(n):
+        if math.isfinite(acc[first + i, 0]):
+            for axis in range(3):
+                moved[i, axis] = acc[first + i, axis] - middle[axis]
+        energy[i + 1] = energy[i] + moved[i, 0] ** 2 + moved[i, 1] ** 2 + moved[i, 2] ** 2
+    found, lowest = 0.0, math.inf
+    for lag in range(LEAST_LAG, int(LONGEST_LAG * n)):
+        product = 0.0
+        for i in range(n - lag):
+            for axis in range(3):
+                product += moved[i, axis] * moved[i + lag, axis]
+        scale = math.sqrt(energy[n - lag] * (energy[n] - energy[lag]))
+        alike = product / scale if scale > NOTHING else 0.0
+        lowest = min(lowest, alike)
+        if alike - lowest > RISE:
+            found = max(found, alike)
     return found
 
 
+@kernel
 def climbing(acc: Floats) -> bool:
     """Whether the steps of somebody who walks go up or down, from the trunk (n, 3); False where that is unknown."""
-    mean = mean_of(acc)
-    moved = acc - mean
-    if not math.isfinite(moved[:, 0].sum()):
-        moved = moved[np.isfinite(acc[:, 0])]
-        if 2 * len(moved) < len(acc):
-            return False
-    lift = moved @ (mean / math.sqrt(mean @ mean))
-    square = float(lift @ lift) / len(moved)  # its mean is zero, as that of what moved
-    sideways = max(0.0, float(np.einsum("ij,ij->", moved, moved)) / len(moved) - square)
+    middle = np.empty(3)
+    known = mean(acc, 0, len(acc), middle)
+    if not known or 2 * known < len(acc):
+        return False
+    size = max(NOTHING, math.sqrt(middle[0] ** 2 + middle[1] ** 2 + middle[2] ** 2))
+    square, total = 0.0, 0.0
+    for i in range(len(acc)):
+        if math.isfinite(acc[i, 0]):
+            lift = 0.0
+            for axis in range(3):
+                moved = acc[i, axis] - middle[axis]
+                lift += moved * middle[axis] / size
+                total += moved**2
+            square += lift**2  # its mean is zero, as that of what moved
+    square /= known
+    sideways = max(0.0, total / known - square)
     return square > STAIRS_LIFT**2 and square > STAIRS_SHARE**2 * sideways

@@ -11,12 +11,14 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Blocks, Floats, Turn, Whole, turns_of
-from dsp.posture.stepping import PAUSED, SPANS, Stir, means, stirs
+from dsp.kernel import kernel
+from dsp.posture.blocks import BLOCK_HZ, TURN_BLOCKS, Blocks, Turn, Whole, turns_of
+from dsp.posture.stepping import PAUSED, SPANS, Stir, mean, stirs
+from dsp.record import Floats, Ints
 
-Kept = tuple[Floats, Floats, Floats, NDArray[np.int64]]
+Kept = tuple[Floats, Floats, Floats, Ints]
 
 KEPT_BLOCKS: Final = 12 * BLOCK_HZ
 ROOM: Final = 4
@@ -151,10 +153,24 @@ def _look(wholes: Sequence[tuple[Watch, Whole]]) -> None:
 def _work_out(looks: Sequence[Look], paused: Floats) -> None:
     """Work out what looks show; ``paused`` as of `stirs`."""
     acc = np.stack([look.acc[-SPANS[1] :] for look in looks])
-    n_known = np.isfinite(acc[:, -TURN_BLOCKS:, 0]).sum(axis=1).tolist()
-    force, walked = means(acc[:, -BLOCK_HZ:]), means(acc[:, -WALKED_BLOCKS:])
-    for at, (look, stir) in enumerate(zip(looks, stirs(acc, paused), strict=True)):
-        look.n_known, look.force, look.walked, look.stir = n_known[at], force[at], walked[at], stir
+    n_known, stir = np.empty(len(looks), np.int64), np.empty((len(looks), 3))
+    force, walked = np.empty((2, len(looks), 3))
+    see(acc, paused, n_known, force, walked, stir)
+    for at, (look, known, moved) in enumerate(zip(looks, n_known.tolist(), stir.tolist(), strict=True)):
+        look.n_known, look.force, look.walked, look.stir = known, force[at], walked[at], Stir(*moved)
+
+
+@kernel
+def see(  # noqa: PLR0917 - numba takes positional arguments
+    acc: Floats, paused: Floats, n_known: Ints, force: Floats, walked: Floats, stir: Floats
+) -> None:  # fmt: skip
+    """Write what k looks show, as of `Look`; the first two arguments and the last as of `stirs`."""
+    for k in range(len(acc)):
+        end = acc.shape[1]
+        n_known[k] = mean(acc[k], end - TURN_BLOCKS, end, force[k])
+        mean(acc[k], end - BLOCK_HZ, end, force[k])
+        mean(acc[k], end - WALKED_BLOCKS, end, walked[k])
+    stirs(acc, paused, stir)
 
 
 class Watcher:

@@ -17,6 +17,8 @@ from dsp.gait.stride_smoothness import StrideSmoothness
 from dsp.joints.joints import JointAngles
 from dsp.lower_back.lower_back import LowerBack
 from dsp.orientation.orientation import Orientation
+from dsp.posture.stepping import SPANS, climbing, mean_of, spread
+from dsp.posture.watch import see
 from dsp.shank.contacts import ShankContacts
 from gateway.analysis.axes import picks, turn
 from gateway.analysis.contacts import Part, steps_by
@@ -30,6 +32,7 @@ SAMPLES = 10
 BY_PART: Final[Mapping[Part, str]] = {"foot": "feet", "shank": "shanks"}
 LOOKED_AT: Final = frozenset(place for motion in MOTIONS for group in motion.places for place in group)
 """Where one sensor is looked at by itself."""
+OF_EVERY_SENSOR: Final = frozenset({"axes", "smoothness", "posture"})
 
 
 def kernels_for(placed: Mapping[str, int]) -> set[str]:
@@ -39,7 +42,7 @@ def kernels_for(placed: Mapping[str, int]) -> set[str]:
         found.add("joints")
     if "lower_back" in placed:
         found.add("lower back")
-    return found | {"axes", "smoothness"} if found or not LOOKED_AT.isdisjoint(placed) else found
+    return found | OF_EVERY_SENSOR if found or not LOOKED_AT.isdisjoint(placed) else found
 
 
 def _operator(operator: FootContacts | ShankContacts | LowerBack) -> None:
@@ -76,9 +79,18 @@ def _smoothness() -> None:
     list(operator.finish())
 
 
+def _posture() -> None:
+    acc, (force, walked, stir) = np.zeros((1, SPANS[1], 3)), np.empty((3, 1, 3))
+    see(acc, np.zeros(1), np.zeros(1, np.int64), force, walked, stir)
+    mean_of(acc[0])
+    spread(acc[0], 0, SPANS[1])
+    climbing(acc[0])
+
+
 KERNELS: Final[Mapping[str, Callable[[], None]]] = {
     "axes": _axes,
     "smoothness": _smoothness,
+    "posture": _posture,
     "feet": lambda: _operator(FootContacts()),
     "shanks": lambda: _operator(ShankContacts()),
     "lower back": lambda: _operator(LowerBack()),

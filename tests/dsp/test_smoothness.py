@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from dsp.smoothness import log_dimensionless_jerk, log_dimensionless_jerk_acc, sparc, speed_like
+from tests.dsp import smoothness_reference
 
 RATES_HZ = (50, 100, 200, 400)
 
@@ -59,6 +60,15 @@ def test_jerk_of_acceleration_does_not_depend_on_axes_units_or_gravity() -> None
     assert log_dimensionless_jerk_acc(7 * acc @ turn + 9.81, 100) == pytest.approx(value)
     assert log_dimensionless_jerk_acc(acc, 50) == pytest.approx(value)
     assert log_dimensionless_jerk_acc(acc + rng.normal(size=(200, 3)), 100) < value
+
+
+@given(n=st.integers(2, 300), rate_hz=st.sampled_from((20.0, 60.0, 100.0, 104.0)), seed=st.integers(0, 1000))
+def test_the_compiled_loops_give_what_numpy_gives(n: int, rate_hz: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    speed, acc = np.abs(np.cumsum(rng.normal(size=n))), np.cumsum(rng.normal(size=(n, 3)), axis=0)
+    assert sparc(speed, rate_hz) == pytest.approx(smoothness_reference.sparc(speed, rate_hz), rel=1e-9, nan_ok=True)
+    expected = smoothness_reference.log_dimensionless_jerk_acc(acc, rate_hz)
+    assert log_dimensionless_jerk_acc(acc, rate_hz) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("acc", [np.zeros((0, 3)), np.ones((50, 3)), np.full((50, 3), np.nan)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -14,6 +15,7 @@ from simulators.clinic.patient import patient
 from simulators.clinic.perform import perform
 from simulators.clinic.transfers import Staying
 from simulators.clinic.walks import Walking
+from tests.dsp import smoothness_reference
 from tests.scoring import detector
 
 COLD_S = 600.0  # where nothing has been compiled yet, and the machine is busy
@@ -84,6 +86,23 @@ def test_a_stride_that_is_known_early_waits_for_its_samples_and_its_doubt_stays_
     assert {(row.quality, row.reason) for row in rows} == {("degraded", "uncertain contact")}
     operator.stride(50.0, 500.0)
     assert {row.reason for row in operator.finish()} == {LOST}
+
+
+def test_a_stride_has_what_numpy_gives_of_its_samples_wherever_it_is_cut() -> None:
+    rng = np.random.default_rng(3)
+    acc, gyr = np.cumsum(rng.normal(size=(2, 900, 3)), axis=1)
+    index = np.arange(900) + 2_000
+    operator = StrideSmoothness(RATE_HZ)
+    strides = [(at, at + 60 + 40 * rng.random()) for at in (rng.random(8) + np.arange(0, 800, 100)).tolist()]
+    for first, last in strides:
+        operator.stride(2_000 + first, 2_000 + last)
+    parts = np.split(np.arange(900), [7, 300, 301])
+    rows = [row for part in parts for row in operator.process(index[part], acc[part], gyr[part])]
+    expected: list[float] = []
+    for first, last in strides:
+        of = slice(math.ceil(first), math.floor(last) + 1)
+        expected += smoothness_reference.of_stride(acc[of], gyr[of], RATE_HZ)
+    assert [row.value for row in rows] == pytest.approx(expected, rel=1e-9)
 
 
 def test_a_rate_that_shows_too_little_is_refused() -> None:

@@ -131,7 +131,7 @@ class CompiledOximeters(OximeterOperators):
 def test_a_row_says_which_kernels_are_waited_for_and_a_heart_waits_for_none_of_them(oximeter: Settings) -> None:
     modalities = (*MODALITIES, replace(SPO2, operators=lambda: CompiledOximeters))
     devices = dict(enumerate(oximeter.slot[0].device))
-    by_place = {"device clocks", "axes", "smoothness"}  # a motion sensor might be worn there
+    by_place = {"device clocks", "axes", "smoothness", "posture"}  # a motion sensor might be worn there
     assert needs_of(devices) == by_place
     assert needs_of(devices, modalities) == {*by_place, "saturation"}
     undisturbed = Pipeline(oximeter, ORIGIN, {"bed-1": "bed-1-a"}, modalities).step(frames())

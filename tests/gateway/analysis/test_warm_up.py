@@ -106,7 +106,7 @@ def test_only_what_is_attached_is_made_ready() -> None:
         ]
         return needs(Settings(slot=[Slot(id="bed-1", subject="p-1", device=devices)]))
 
-    motion = {"device clocks", "axes", "smoothness"}
+    motion = {"device clocks", "axes", "smoothness", "posture"}
     assert needed("finger") == {"device clocks"}
     assert needed("chest") == motion
     assert needed("lower_back") == {*motion, "lower back"}

@@ -90,7 +90,7 @@ def test_who_needs_kernels_is_let_in_at_once_and_has_them_prepared_first(desk: D
     desk.do("assign", device="dot", bed="bay-2", placement="left_foot")
     desk.do("discharge", subject="p-1")
     assert desk.subjects() == [["p-1", "p-2"], ["p-1", "p-2"], ["p-2"]]
-    heart, foot = ({"device clocks", "axes", "smoothness"} | other for other in (set(), {"feet"}))
+    heart, foot = ({"device clocks", "axes", "smoothness", "posture"} | other for other in (set(), {"feet"}))
     assert desk.order == [heart, "ward", foot, "ward", foot, "ward"]
 
 
