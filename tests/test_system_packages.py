@@ -18,7 +18,7 @@ RUNS = {"which", "run", "Popen", "create_subprocess_exec", "check_output", "chec
 AT_HAND = {
     "git", "make", "python3",  # README's first line
     "apt-cache", "apt-get", "dpkg", "dpkg-deb",  # there, or the test says that it is no Debian
-    "bash", "sh", "nice", "umount", "setpriv", "true", "tar", "unshare",  # essential in every Debian
+    "bash", "sh", "nice", "umount", "setpriv", "true", "tar", "unshare", "sha256sum",  # essential in every Debian
     "firefox",  # what others than Debian call firefox-esr
     "npm",  # setup brings it
     "ar",  # with gcc, which is in the list
