@@ -13,6 +13,7 @@ from dsp.orientation.orientation import orient
 from dsp.sway.sway import measure_sway
 from dsp.whole_recordings.activity import count_repetitions, find_falls, find_person_postures, find_postures
 from dsp.whole_recordings.heart import judge_beats
+from dsp.whole_recordings.smoothness import measure_stride_smoothness
 from dsp.whole_recordings.transfers import count_chair_stands, find_timed_up_and_go, find_transfers
 from dsp.whole_recordings.trembling import find_freeze_index, find_freezing_episodes, find_tremor
 from dsp.whole_recordings.walking import (
@@ -45,6 +46,7 @@ __all__ = [
     "find_walks",
     "judge_beats",
     "measure_arm_use",
+    "measure_stride_smoothness",
     "measure_sway",
     "orient",
 ]

@@ -175,7 +175,7 @@ class DerivedOfPerson:
 
     def follow(self, results: list[DeviceResult]) -> None:
         """Add to results what follows from them."""
-        if any(result.metric in self._of for result, _ in results):
+        if not self._of.isdisjoint([result.metric for result, _ in results]):
             for row, operator in tuple(self._operators):
                 if fed := self._fed(row, results):
                     results += self._asked(row, partial(operator.process, fed), fed[-1].end_s)

@@ -82,10 +82,11 @@ class Subject:
             now_s: Its end on the gateway clock.
             news: Whether something is new of the devices (`WardOperators.news`).
         """
+        self.due_s = -math.inf if self.draws else math.inf
         for operators in self._stepping:
             if news or now_s >= operators.due_s:
                 self._results += operators.step(now_s)
-        self.due_s = -math.inf if self.draws else min((each.due_s for each in self._stepping), default=math.inf)
+            self.due_s = min(self.due_s, operators.due_s)
         return self.drain_results()
 
     def drain_results(self) -> list[DeviceResult]:

@@ -21,11 +21,12 @@ from gateway.broker.link import Incoming, Limits, Link
 from gateway.cli.options import known_drivers
 from gateway.cli.terminal import Terminal
 from gateway.machine.file_lock import HeldError
+from gateway.machine.set_aside import set_aside
 from gateway.run.asking import topic_of_before
 from gateway.ward.changes import session_of
 from gateway.ward.kept_ward import KeptWard, ward_path
 from gateway.ward.refusals import RefusedError
-from gateway.ward.registry import IMPORT, read_state
+from gateway.ward.registry import IMPORT, DamagedRegistryError, read_state
 from gateway.ward.state import WardState
 from gateway.wire.topics import Topics
 
@@ -64,7 +65,12 @@ def make_change(settings: Settings, name: str, fields: Mapping[str, Any], *, by:
 
 def import_ward(settings: Settings, *, by: str, as_json: bool) -> None:
     """Make the ward what the slots of a configuration describe; raises RefusedError while the gateway runs."""
-    ward = free_registry(settings)
+    try:
+        ward = free_registry(settings)
+    except DamagedRegistryError:  # a person takes the file over, whatever was there
+        aside = set_aside(ward_path(settings))
+        Terminal(stderr=True).print(f"{ward_path(settings)} is damaged: set aside as {aside.name}.", soft_wrap=True)
+        ward = free_registry(settings)
     if ward is None:
         raise RefusedError("the gateway runs, and this changes the whole ward: stop it first, or change bed by bed")
     with closing(ward):

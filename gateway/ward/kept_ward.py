@@ -23,7 +23,7 @@ from gateway.outbox.facts import read_fact
 from gateway.ward.changes import AddDevice, Assign, Change, GatewayStarts, ImportSlots, read_change
 from gateway.ward.digest import slots_digest
 from gateway.ward.refusals import refused
-from gateway.ward.registry import STARTS, Entry, Registry, RegistryError, Untold, read_state
+from gateway.ward.registry import STARTS, DamagedRegistryError, Entry, Registry, RegistryError, Untold, read_state
 from gateway.ward.remembered import FACT, RECALLED, VACATED, Recall, Vacate, read_remembered
 from gateway.ward.rules import refuse_unfit, refuse_unreadable
 from gateway.ward.state import WardState
@@ -81,6 +81,8 @@ class KeptWard:
         except (OSError, sqlite3.Error) as error:
             if not takes_nothing(error):
                 self.close()
+                if suspicious(error):
+                    raise DamagedRegistryError(self.path, error) from error
                 raise RegistryError(f"{self.path} cannot be used: {_words(error)}") from error
             self._go_on_in_memory(error)
             self._take_up(settings, at_us)

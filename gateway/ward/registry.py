@@ -58,6 +58,13 @@ class RegistryError(Exception):
     """A registry that cannot be read; the text says what to do."""
 
 
+class DamagedRegistryError(RegistryError):
+    """One that is no registry any more: a copy, or a person who takes the configuration over, brings a ward back."""
+
+    def __init__(self, path: Path, error: Exception) -> None:
+        super().__init__(f"{path} is damaged ({error}); a copy, or 'ward import', brings it back")
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One change as it was made: its number, when (UTC microseconds), what, by whom and from where."""
@@ -291,9 +298,7 @@ class Registry:
             ward = WardState.model_validate_json(state)
             self._begin_words(ward)
         except (sqlite3.DatabaseError, ValidationError, TypeError) as error:
-            raise RegistryError(
-                f"{self.path} is damaged ({error}); a copy, or 'ward import', brings it back"
-            ) from error
+            raise DamagedRegistryError(self.path, error) from error
         return ward
 
 

@@ -9,6 +9,7 @@ from dsp import whole_recordings as whole
 from dsp.batch import Batch
 from dsp.contact.events import FINAL_CONTACT, FOOT_FLAT, INITIAL_CONTACT
 from dsp.foot.contacts import FootContacts
+from dsp.gait.stride_smoothness import StrideSmoothness
 from dsp.lower_back.lower_back import BOUT, LowerBack
 from simulators.body.body import Placement
 from simulators.body.programme import Piece, Stand, Turn, Walk
@@ -58,6 +59,26 @@ def test_contacts_and_strides_of_a_foot_are_those_that_the_ward_is_seen() -> Non
     assert found["stride_length_m"].tolist() == closed["length"].tolist()
     assert np.nanmedian(found["stride_length_m"]) == pytest.approx(1.3, abs=0.05)
     assert np.nanmedian(found["stride_time_s"]) == pytest.approx(120 / 110, abs=0.02)
+
+
+def test_strides_have_the_smoothness_that_the_ward_sees() -> None:
+    index, acc, gyr = with_loss(on_body("left_foot"))
+    contacts = whole.find_foot_contacts(acc, gyr, RATE_HZ, index=index)
+    landed_s = contacts["time_s"][contacts["kind"] == "initial_contact"]
+    strides_s = np.column_stack([landed_s[:-1], landed_s[1:]])
+    table = whole.measure_stride_smoothness(acc, gyr, RATE_HZ, strides_s, index=index)
+    live = StrideSmoothness(RATE_HZ)
+    seen = []
+    for first, last in (strides_s * RATE_HZ).tolist():
+        live.stride(first, last)
+    for begin in range(0, len(index), 7):
+        part = slice(begin, begin + 7)
+        seen += list(live.process(index[part], acc[part], gyr[part]))
+    for metric, column in (("stride_sparc", "sparc"), ("stride_ldlj", "ldlj")):
+        expected = [np.nan if row.value is None else row.value for row in seen if row.metric == metric]
+        np.testing.assert_array_equal(table[column], expected)
+    assert np.isnan(table["sparc"]).sum() == np.count_nonzero(table["reason"]) == 1, "one lost too much"
+    assert len(whole.measure_stride_smoothness(acc, gyr, RATE_HZ, [], index=index)) == 0
 
 
 def test_a_shank_has_contacts_too() -> None:

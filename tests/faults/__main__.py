@@ -115,7 +115,8 @@ def arguments() -> argparse.Namespace:
     """Return the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
     parser.add_argument("--quick", action="store_true", help="fewer repetitions, below eight minutes")
-    parser.add_argument("--only", default="", help="only rows whose name contains this")
+    names = ", ".join(row.name for row in ROWS)
+    parser.add_argument("--only", default="", help=f"only rows whose name contains this: {names}")
     parser.add_argument("--seed", type=int, default=20261122)
     return parser.parse_args()
 

@@ -90,21 +90,24 @@ class Chain:
         key: A file with the key of the receipts; without one they are not signed.
         keep_days: Of the historian.
         env: Of the historian's process.
+        data: Folder of outbox and history, if not that for everything.
     """
 
     def __init__(
         self, folder: Path, broker: Child, *, rate: float = 300.0, resend_after_s: float = 30.0, more: str = "",
         port: int | None = None, outbox_mb: int = 512, journal: Path | None = None, clock: Path | None = None,
         tls: Path | None = None, key: Path | None = None, keep_days: int = 100_000, env: dict[str, str] | None = None,
+        data: Path | None = None,
     ) -> None:  # fmt: skip
         self.folder = folder
         self.broker = broker
-        self.history = folder / "history.db"
+        self.data = data or folder
+        self.history = self.data / "history.db"
         self.journal = journal or folder / "journal"
         self.runs = 0
         config = folder / "ward.toml"
         text = (
-            f'[site]\nsite = "test"\ngateway = "faults"\ndata = "{folder}"\n[outbox]\nmax_megabytes = {outbox_mb}\n'
+            f'[site]\nsite = "test"\ngateway = "faults"\ndata = "{self.data}"\n[outbox]\nmax_megabytes = {outbox_mb}\n'
             "[historian]\nkeep_days = %d\n%s%s[broker]\nembedded = false\nport = %d\n"
         )
         signed = f'receipt_key_file = "{key}"\n' if key else ""

@@ -11,6 +11,7 @@ from tests.faults import (
     clocks,
     devices,
     files,
+    folders,
     hands,
     kills,
     limits,
@@ -24,6 +25,7 @@ from tests.faults import (
     stores,
     storms,
     upgrades,
+    ward_files,
     wards,
 )
 from tests.faults.outcome import Outcome
@@ -85,6 +87,8 @@ ROWS = (
     Row("rolled-back-history", hands.rolled_back_history, {"times": 2}, {"times": 12}),
     Row("deleted-files", hands.deleted_files, {"times": 4}, {"times": 16}),
     Row("overwritten-files", hands.overwritten_files, {"times": 2}, {"times": 12}),
+    Row("moved-folder", folders.moved_folders, {"times": 3}, {"times": 12}),
+    Row("ward-file", ward_files.ward_files, {"times": 5}, {"times": 20}),
     Row("conflicts", hands.conflicts, {"times": 1}, {"times": 5}),
     Row("forged-receipts", malice.forged_receipts, {"times": 4}, {"times": 20}),
     Row("message-bombs", malice.message_bombs, {"times": 2}, {"times": 8}),

@@ -82,12 +82,16 @@ class Ward:
         self.desk.measurements.clear()
         self.gateway.start()
         assert wait_for(lambda: self.desk.ward and self.desk.measurements, START_S), self.gateway.text()[-2000:]
+        self.change_at_random(changes, apart_s)
+
+    def change_at_random(self, changes: int, apart_s: float) -> None:
+        """Make so many changes that are possible, each answered before the next."""
         for _ in range(changes):
-            self._change()
+            self.change(*self.people.draw(self._rng))
             time.sleep(apart_s * self._rng.random() * 2.0)
 
-    def _change(self) -> None:
-        name, fields = self.people.draw(self._rng)
+    def change(self, name: str, fields: dict[str, Any]) -> None:
+        """Ask for a change, which has to be possible."""
         asked_us = time.time_ns() // 1000
         answer = self.desk.ask(name, within_s=QUIET_WITHIN_S, **fields)
         assert answer is not None, f"no answer to {name} {fields}: {self.gateway.text()[-2000:]}"

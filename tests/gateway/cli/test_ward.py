@@ -179,3 +179,17 @@ def test_a_ward_may_begin_bare_and_gets_its_beds_while_it_runs(tmp_path: Path, m
         assert answer_to(config, "ward", "remove-bed", "bay-70")["running"] is True
     desk.close()
     assert len(read_state(tmp_path / "data" / FILE).beds) == 69
+
+
+def test_a_ward_that_is_damaged_is_brought_back_by_a_person_who_takes_the_file_over(
+    config: Path, tmp_path: Path
+) -> None:
+    answer_to(config, "ward", "discharge", "p-1")
+    path = tmp_path / "data" / FILE
+    path.write_bytes(b"nonsense" * 4096)
+    status, _, err = ask("ward", "admit", str(config), "p-2", "bay-1")
+    assert (status, "or 'ward import', brings it back" in " ".join(err.split())) == (1, True), err
+    status, out, err = ask("ward", "import", str(config), "--by", "anna")
+    assert (status, "the ward is that of the file, 1 beds" in out) == (0, True), err
+    assert "set aside as ward.db.corrupt-1" in " ".join(err.split())
+    assert [(subject.id, subject.bed) for subject in read_state(path).subjects] == [("p-1", "bay-1")]
