@@ -52,7 +52,7 @@ ORDERS = {
         "whole_recordings", "lower_back", "gait", "exoskeleton", "joints", "shank", "foot", "orientation", "heart",
         "exertion", "freezing", "tremor", "arms", "repetitions", "sway", "walk_tests", "transfers", "falls", "activity",
         "posture", "oximetry", "contact", "mounting", "smoothness", "exercise", "vitals", "reported", "catalogue",
-        "balance_metrics", "exertion_metrics", "exoskeleton_stride_metrics", "exoskeleton_metrics", "freezing_metrics",
+        "arm_metrics", "balance_metrics", "exertion_metrics", "exoskeleton_stride_metrics", "exoskeleton_metrics", "freezing_metrics",
         "gait_metrics", "health_metrics", "walk_test_metrics", "transfer_metrics", "posture_metrics",
         "repetition_metrics", "reported_metrics", "tremor_metrics", "metric",
         "sensor_rows", "units", "batch", "found", "result", "roster",

@@ -10,17 +10,16 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
 
 from config.settings import Device
-from dsp.catalogue import CATALOGUE
 from dsp.found import Found
 from dsp.limits import MOST_FORCE, MOST_SPIN, credible
-from dsp.result import Result, Side
+from dsp.result import Result
 from gateway.analysis.axes import picks
 from gateway.analysis.motion import (
     ClosingMotion,
@@ -31,10 +30,11 @@ from gateway.analysis.motion import (
     SteppingMotion,
     Worn,
 )  # fmt: skip
+from gateway.analysis.motion_sensor import MotionSensor
 from gateway.analysis.motions import MOTIONS
 from gateway.analysis.sensor_bank import Refuse
 from gateway.analysis.ward_operators import DeviceResult
-from gateway.clocks.timeline import Floats, Ints, Timeline
+from gateway.clocks.timeline import Floats, Ints
 from gateway.intake.intake import ArrivedBatch
 from gateway.intake.streams import Stream
 from gateway.model.ward import Bed
@@ -54,50 +54,6 @@ MOST_DEFECTS: Final = 3
 FAILED: Final = "the program failed at these samples: what it knew until here is lost"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class _Sensor:
-    """A device with its operators.
-
-    Attributes:
-        bed: Who wears it, in which session.
-        device: How and where.
-        motions: Rows of the table.
-        row: Of the arrays in which its samples wait.
-        turn_s: How often its operators are called.
-        operators: Made when its first samples come, and anew when its rate is another one; with their rows.
-        parts: What they have in common.
-        defects: How often each row's has failed.
-        rate_hz: What they were made for; 0 before the first.
-        timeline: Of its stream.
-        marks: What was marked before its first sample, with gateway seconds.
-        last: Number of its newest sample.
-    """
-
-    bed: Bed
-    device: Device
-    motions: tuple[Motion, ...]
-    row: int
-    turn_s: float
-    operators: list[tuple[Motion, MotionOperator]] = field(default_factory=list)
-    parts: tuple[SharedPart, ...] = ()
-    defects: dict[str, int] = field(default_factory=dict)
-    rate_hz: float = 0.0
-    timeline: Timeline | None = None
-    marks: list[tuple[str, float]] = field(default_factory=list)
-    last: int = 0
-
-    @property
-    def started(self) -> bool:
-        """Whether there are samples by which it is known where on the grid a time lies."""
-        return self.timeline is not None and math.isfinite(self.timeline.newest_s)
-
-    def number_of(self, at_s: float) -> float:
-        """Return the number of the sample at a gateway time, in parts of one; there is a timeline."""
-        assert self.timeline is not None
-        known = float(self.last)
-        return known + (at_s - float(self.timeline.at(np.array([known]))[0])) * self.rate_hz
 
 
 class _Turn(NamedTuple):
@@ -124,7 +80,7 @@ class MotionBank:
         self.found: dict[int, list[Result]] = {}
         self._refuse: Refuse = refuse or (lambda _number, _reason: None)
         self._motions = motions
-        self._sensors: dict[int, _Sensor] = {}
+        self._sensors: dict[int, MotionSensor] = {}
         self._free: list[int] = []
         self._row = np.zeros(0, np.int64)  # by device number; NOT_FED
         self._version = np.zeros(0, np.int64)  # by device number, of the stream that its row is for
@@ -140,7 +96,7 @@ class MotionBank:
             motions = tuple(motion for motion in self._motions if number in motion.on(bed, devices))
             if motions:
                 turn_s = TEST_TURN_S if any(motion.protocols for motion in motions) else TURN_S
-                self._sensors[number] = _Sensor(bed, device, motions, self._take_row(number), turn_s)
+                self._sensors[number] = MotionSensor(bed, device, motions, self._take_row(number), turn_s)
         return [number for number in devices if number in self._sensors]
 
     def detach(self, number: int) -> None:
@@ -204,6 +160,11 @@ class MotionBank:
         """Return the gateway time of the newest sample of a device that has operators; -inf before its first."""
         timeline = self._sensors[number].timeline
         return -math.inf if timeline is None else timeline.newest_s
+
+    def clock_doubt_s(self, number: int) -> float | None:
+        """Return the uncertainty of the clock of a device that has operators, 1 sigma; None before its first sample."""
+        timeline = self._sensors[number].timeline
+        return None if timeline is None else timeline.uncertainty_s
 
     def mark(self, number: int, text: str, now_s: float) -> None:
         """Tell the operators of a device what was marked, and when on the gateway clock."""
@@ -305,13 +266,13 @@ class MotionBank:
         sensor, found = self._sensors[number], self.found.setdefault(number, [])
         try:
             for each in ask():
-                found.append(_result(each, sensor, operator.algorithm))
+                found.append(sensor.result(each, operator.algorithm))
         except Exception:
             log.exception("%s of %s failed", motion.name, sensor.device.id)
             self._refuse(number, f"{motion.name}: the program failed")
             at = float(sensor.last)
             lost = (Found(metric, None, at, at, 0, quality="invalid", reason=FAILED) for metric in motion.metrics)
-            found += [_result(each, sensor, operator.algorithm) for each in lost]
+            found += [sensor.result(each, operator.algorithm) for each in lost]
             self._begin_anew(number, motion, operator)
         if not found:
             del self.found[number]
@@ -340,7 +301,7 @@ class MotionBank:
         return row
 
 
-def _make(sensor: _Sensor, motion: Motion, worn: Worn, refuse: Callable[[str], None]) -> None:
+def _make(sensor: MotionSensor, motion: Motion, worn: Worn, refuse: Callable[[str], None]) -> None:
     """Give a sensor the operator of a row, or say why it has none."""
     try:
         sensor.operators.append((motion, motion.make(worn)))
@@ -374,25 +335,3 @@ def _with_room(row: Ints, version: Ints, number: int) -> tuple[Ints, Ints]:
 def _told(tell: Callable[[], None]) -> Iterable[Found]:
     tell()
     return ()
-
-
-def _result(found: Found, sensor: _Sensor, algorithm: str) -> Result:
-    """Return what was found, on the gateway's clock; what no body can do has no value."""
-    assert sensor.timeline is not None
-    metric = CATALOGUE[found.metric]
-    start_s, end_s = sensor.timeline.at(np.array([found.first, found.last])).tolist()
-    value, quality, reason = found.value, found.quality, found.reason
-    if value is not None and not metric.plausible(value):
-        value, quality, reason = None, "invalid", f"implausible: {value:.4g} {metric.unit_text}".strip()
-    return Result(
-        found.metric, value, _side(sensor.device.placement, metric.sides), start_s, end_s, found.n, algorithm,
-        found.n_rejected, quality, reason,
-    )  # fmt: skip
-
-
-def _side(placement: str, sides: Sequence[Side]) -> Side:
-    """Return the side of the limb that a sensor is on, where the metric has sides."""
-    for side in sides:
-        if placement.startswith(f"{side}_"):
-            return side
-    return "none" if "none" in sides else "both"

@@ -49,6 +49,12 @@ def _tremor(worn: Worn) -> MotionOperator:
     return TremorMetrics(worn.rate_hz)
 
 
+def _arms(worn: Worn) -> MotionOperator:
+    from dsp.arms.measured import WristCounts
+
+    return WristCounts(worn.rate_hz)
+
+
 def _repetitions(worn: Worn) -> MotionOperator:
     from dsp.repetitions.exercise_set import Prescription
     from dsp.repetitions.measured import RepetitionMetrics
@@ -135,6 +141,14 @@ MOTIONS: Final[tuple[Motion, ...]] = (
             "tremor_amplitude_rms", "tremor_frequency", "tremor_power_35_7", "tremor_power_4_6",
         ),
         make=_tremor,
+    ),
+    Motion(  # of both wrists, and of the walk, ratios are made (`gateway.analysis.arms`)
+        "arms",
+        places=(("left_wrist", "right_wrist"),),
+        metrics=(
+            "activity_counts", "arm_active_time", "use_hours", "use_ratio", "magnitude_ratio", "bilateral_magnitude",
+        ),
+        make=_arms,
     ),
     Motion(
         "repetitions",
