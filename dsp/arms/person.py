@@ -54,17 +54,17 @@ class ArmUseOfPerson:
         worn: Which wrists have a sensor.
         affected: Side that the illness affects more: ``left``, ``right``, ``both`` or ``none``.
         doubt: What makes all of it degraded; empty for nothing.
-        walking_doubt: Why it is a guess whether somebody walks; empty where it is known.
+        unseen: Why it is never known whether somebody walks; empty where that is told.
         window_s: Seconds of a ratio.
     """
 
     def __init__(
-        self, worn: Sequence[Arm], affected: str, *, doubt: str = "", walking_doubt: str = "", window_s: int = WINDOW_S
+        self, worn: Sequence[Arm], affected: str, *, doubt: str = "", unseen: str = "", window_s: int = WINDOW_S
     ) -> None:
         self._worn = tuple(worn)
         self._affected: Arm | None = "left" if affected == "left" else "right" if affected == "right" else None
         self._no_side = BOTH_SIDES if affected == "both" else NO_SIDE
-        self._doubt, self._guess = doubt, walking_doubt
+        self._doubt, self._unseen = doubt, unseen
         self._window_s = window_s
         self._kept = PairedWrists(window_s)
         self._numbers: dict[Arm, tuple[float, int]] = {}
@@ -190,7 +190,7 @@ class ArmUseOfPerson:
 
     def _walking_doubt(self, seconds: Seconds) -> str:
         unknown = int((seconds.walking == UNKNOWN).sum())
-        return WALKING_UNKNOWN if unknown > LOST_SHARE * len(seconds) else self._guess
+        return self._unseen or (WALKING_UNKNOWN if unknown > LOST_SHARE * len(seconds) else "")
 
 
 def _values(use: ArmUse) -> Iterator[tuple[str, float, str]]:

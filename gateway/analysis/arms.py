@@ -25,7 +25,7 @@ STEP_S: Final = 3.0
 """Between two contacts of one walk at most, whichever foot makes them: in an exoskeleton a stride may take six."""
 OF_ONE: Final = frozenset({METRIC, "arm_active_time", "use_hours"})
 """Of one arm alone; the others compare both."""
-GUESSED: Final = "whether the body walks is a guess of the sensor on a wrist"
+UNSEEN: Final = "nothing is worn that tells whether the body walks: an arm that swings counts as used"
 
 
 def arms_of_person(bed: Bed, devices: Mapping[int, Device], bank: MotionBank) -> ArmsOfPerson | None:
@@ -53,11 +53,11 @@ class ArmsOfPerson:
         self._numbers: dict[str, int] = {arm: number for number, arm in wrists.items()}
         self._bank = bank
         worn = frozenset(places)
-        self._by_posture = bool(worn & TELL_POSTURE) or not worn & TELL_STEPS
-        guessed = self._by_posture and not worn & TELL_POSTURE
+        self._by_posture = bool(worn & TELL_POSTURE)  # not a wrist's: that takes reaching for walking
+        self._by_steps = not self._by_posture and bool(worn & TELL_STEPS)
         self._use = ArmUseOfPerson(
             sorted(wrists.values()), bed.slot.affected_side, doubt=INTERRUPTED if bed.interrupted else "",
-            walking_doubt=GUESSED if guessed else "",
+            unseen="" if self._by_posture or self._by_steps else UNSEEN,
         )  # fmt: skip
         self._contact_s = -math.inf
         self._legs_heard: bool | None = None
@@ -81,7 +81,7 @@ class ArmsOfPerson:
 
     def hear_legs(self, now_s: float, *, heard: bool) -> None:
         """Take whether any sensor that tells steps sends: where steps alone tell of walking, it is not known else."""
-        if not self._by_posture and heard is not self._legs_heard:
+        if self._by_steps and heard is not self._legs_heard:
             self._legs_heard = heard
             self._use.walk_from(now_s, False if heard else None)
 
