@@ -14,7 +14,7 @@ from dsp.arms.stillness import MINUTE_S, OFF, State, Stillness
 from dsp.found import Found
 
 METRIC: Final = "activity_counts"
-NOT_WORN: Final = "not moved for an hour: not worn"
+OFF_BODY: Final = "not moved for an hour: not worn"
 HARDLY: Final = "hardly moved for ten minutes: an arm at rest, or a sensor that is not worn"
 
 
@@ -52,7 +52,7 @@ class WristCounts:
             if self._state == "off":
                 if before != "off":
                     first = max(0.0, (second.second // MINUTE_S - OFF) * MINUTE_S * self._rate_hz)
-                yield Found(METRIC, None, first, last, 0, n, "invalid", NOT_WORN)
+                yield Found(METRIC, None, first, last, 0, n, "invalid", OFF_BODY)
             elif math.isnan(second.counts):
                 yield Found(METRIC, None, first, last, 0, n, "invalid", second.reason or LOST)
             elif self._state == "doubtful":

@@ -51,7 +51,7 @@ class ArmUseOfPerson:
     """Takes the counts of the wrists that somebody wears, in any order; tells each minute how both arms are used.
 
     Args:
-        worn: Which wrists have a sensor.
+        arms: Those whose wrists have a sensor.
         affected: Side that the illness affects more: ``left``, ``right``, ``both`` or ``none``.
         doubt: What makes all of it degraded; empty for nothing.
         unseen: Why it is never known whether somebody walks; empty where that is told.
@@ -59,9 +59,9 @@ class ArmUseOfPerson:
     """
 
     def __init__(
-        self, worn: Sequence[Arm], affected: str, *, doubt: str = "", unseen: str = "", window_s: int = WINDOW_S
+        self, arms: Sequence[Arm], affected: str, *, doubt: str = "", unseen: str = "", window_s: int = WINDOW_S
     ) -> None:
-        self._worn = tuple(worn)
+        self._arms = tuple(arms)
         self._affected: Arm | None = "left" if affected == "left" else "right" if affected == "right" else None
         self._no_side = BOTH_SIDES if affected == "both" else NO_SIDE
         self._doubt, self._unseen = doubt, unseen
@@ -132,13 +132,13 @@ class ArmUseOfPerson:
     def _measure(self, start: int, end: int, sync_s: float | None) -> Iterator[Result]:
         assert self._begun is not None
         minute = self._kept.between(max(start, self._begun), end)
-        known = {arm: np.isfinite(minute.counts[arm]) for arm in self._worn}
+        known = {arm: np.isfinite(minute.counts[arm]) for arm in self._arms}
         if self._newest < start:
             return  # neither sends anything: that is told as a gap, and once
         window = self._kept.between(max(self._begun, end - self._window_s), end)
-        for arm in self._worn:
+        for arm in self._arms:
             yield from self._of_arm(arm, minute, known[arm], window)
-        if len(self._worn) == 2:
+        if len(self._arms) == 2:
             yield from self._of_both(window, sync_s)
 
     def _of_arm(self, arm: Arm, minute: Seconds, known: Flags, window: Seconds) -> Iterator[Result]:
@@ -171,8 +171,8 @@ class ArmUseOfPerson:
     def _of_both(self, window: Seconds, sync_s: float | None) -> Iterator[Result]:
         affected = self._affected or "left"
         use = use_of_counts(window.counts[affected], window.counts[OTHER[affected]], window.walking == 1)
-        missing = [MISSING[arm] for arm in self._worn if not np.isfinite(window.counts[arm][-RECENT_S:]).any()]
-        still = [NO_MOVE[arm] for arm in self._worn if window.still[arm].sum() > LOST_SHARE * len(window)]
+        missing = [MISSING[arm] for arm in self._arms if not np.isfinite(window.counts[arm][-RECENT_S:]).any()]
+        still = [NO_MOVE[arm] for arm in self._arms if window.still[arm].sum() > LOST_SHARE * len(window)]
         clocks = CLOCKS if sync_s is not None and sync_s > APART_S else ""
         quality, reason = _judged(self._doubt, use.reason, *still, self._walking_doubt(window), clocks)
         for metric, value, none in _values(use):

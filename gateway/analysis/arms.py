@@ -99,6 +99,6 @@ class ArmsOfPerson:
         return result, tuple(sorted(self._wrists)) if number is None else (number,)
 
     def _sync_s(self) -> float | None:
-        doubts = [self._bank.clock_doubt_s(number) for number in self._wrists]
-        known = [doubt for doubt in doubts if doubt is not None]
+        timelines = [self._bank.timeline(number) for number in self._wrists]
+        known = [timeline.uncertainty_s for timeline in timelines if timeline is not None]
         return math.hypot(*known) if len(known) == 2 else None

@@ -34,7 +34,7 @@ from gateway.analysis.motion_sensor import MotionSensor
 from gateway.analysis.motions import MOTIONS
 from gateway.analysis.sensor_bank import Refuse
 from gateway.analysis.ward_operators import DeviceResult
-from gateway.clocks.timeline import Floats, Ints
+from gateway.clocks.timeline import Floats, Ints, Timeline
 from gateway.intake.intake import ArrivedBatch
 from gateway.intake.streams import Stream
 from gateway.model.ward import Bed
@@ -156,15 +156,9 @@ class MotionBank:
                 next_s = min(next_s, sensor.timeline.newest_s)
         return next_s
 
-    def newest_s(self, number: int) -> float:
-        """Return the gateway time of the newest sample of a device that has operators; -inf before its first."""
-        timeline = self._sensors[number].timeline
-        return -math.inf if timeline is None else timeline.newest_s
-
-    def clock_doubt_s(self, number: int) -> float | None:
-        """Return the uncertainty of the clock of a device that has operators, 1 sigma; None before its first sample."""
-        timeline = self._sensors[number].timeline
-        return None if timeline is None else timeline.uncertainty_s
+    def timeline(self, number: int) -> Timeline | None:
+        """Return the timeline of a device that has operators; None before its first sample."""
+        return self._sensors[number].timeline
 
     def mark(self, number: int, text: str, now_s: float) -> None:
         """Tell the operators of a device what was marked, and when on the gateway clock."""

@@ -44,6 +44,7 @@ def frames_of(placement: str, number: int, lasts_s: int = LASTS_S, affected: str
     """Return what a DOT on the body sends, with the noise of a good sensor."""
     source = body(affected).sensor(placement, rate_hz=RATE_HZ, seed=number)
     taken = source.read_until(lasts_s)
+    assert taken is not None
     return tuple(sent(number, taken.acc, np.degrees(taken.gyr)))
 
 
