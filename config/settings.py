@@ -17,8 +17,8 @@ from config.section import Identifier as Identifier  # noqa: PLC0414 - the same
 from config.section import Section as Section  # noqa: PLC0414 - whoever reads settings takes it from here
 
 Placement = Literal["left_foot", "right_foot", "left_shank", "right_shank", "left_thigh", "right_thigh",
-                    "lower_back", "chest", "wrist", "upper_arm", "finger", "ear_lobe", "bedside",
-                    "exoskeleton"]  # fmt: skip
+                    "lower_back", "chest", "wrist", "left_wrist", "right_wrist", "upper_arm", "finger", "ear_lobe",
+                    "bedside", "exoskeleton"]  # fmt: skip
 
 
 class Site(Section):

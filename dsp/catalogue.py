@@ -8,9 +8,10 @@ about health. The limits of cadence, speed, stride length, stride time and step 
 
 The metrics of walking stand in `dsp.gait_metrics`, those of exoskeletons in `dsp.exoskeleton_metrics`, what health and
 fitness devices report in `dsp.health_metrics`, those of standing in `dsp.balance_metrics`, those of freezing in
-`dsp.freezing_metrics`, of tremor in `dsp.tremor_metrics`, of exercises that are repeated in `dsp.repetition_metrics`,
-of transfers and their tests in `dsp.transfer_metrics`, of posture and falls in `dsp.posture_metrics`, of
-walk tests in `dsp.walk_test_metrics`, and what people say themselves in `dsp.reported_metrics`.
+`dsp.freezing_metrics`, of tremor in `dsp.tremor_metrics`, of both arms in `dsp.arm_metrics`, of exercises that are
+repeated in `dsp.repetition_metrics`, of transfers and their tests in `dsp.transfer_metrics`, of posture and falls in
+`dsp.posture_metrics`, of walk tests in `dsp.walk_test_metrics`, and what people say themselves in
+`dsp.reported_metrics`.
 """
 # ruff: noqa: RUF001 - people read the descriptions: they have real multiplication and minus signs
 
@@ -22,6 +23,7 @@ from functools import cache, partial
 from types import MappingProxyType
 from typing import Final
 
+from dsp.arm_metrics import ARMS
 from dsp.balance_metrics import BALANCE
 from dsp.exertion_metrics import EXERTION
 from dsp.exoskeleton_metrics import EXOSKELETON
@@ -82,6 +84,7 @@ METRICS: Final[tuple[Metric, ...]] = (
     *FREEZING,
     *EXERTION,
     *TREMOR,
+    *ARMS,
     *REPETITIONS,
     *POSTURE,
     *TRANSFERS,

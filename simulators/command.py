@@ -107,17 +107,22 @@ def simulate_ward(
     exoskeletons: Annotated[
         int, typer.Option(min=0, help="How many of those with sensors on the shanks alone wear an exoskeleton too.")
     ] = 0,
+    wrists: Annotated[
+        int, typer.Option(min=0, help="How many wear DOTs on both wrists too, and use one arm less than the other.")
+    ] = 0,
 ) -> None:
     """Simulate a ward: Movella DOTs on the legs, a Shimmer3 at the lower back, a heart-rate strap.
 
-    Beds take turns: feet and lower back; feet, shanks, thighs and lower back, for joint angles; shanks alone.
+    Beds take turns: feet and lower back; feet, shanks, thighs and lower back, for joint angles; shanks alone. Who wears
+    DOTs on the wrists works with the hands for a minute after each walk.
     """
     from simulators.scenes.ward import ward
 
     with _refused_plainly():
         scene = ward(
-            beds=beds, ports=ports.absolute(), seed=seed, speed=speed, faults=_faults(fault), exoskeletons=exoskeletons
-        )
+            beds=beds, ports=ports.absolute(), seed=seed, speed=speed, faults=_faults(fault),
+            exoskeletons=exoskeletons, wrists=wrists,
+        )  # fmt: skip
     asyncio.run(_run(scene, socket.absolute(), ports.absolute(), write_config, wait_s=0.0))
 
 

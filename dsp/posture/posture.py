@@ -31,8 +31,8 @@ Name = Literal["lying", "sitting", "standing", "walking", "stairs"]
 Segment = Literal["thigh", "wrist", "trunk"]
 
 SEGMENTS: Final[dict[str, Segment]] = {
-    "thigh": "thigh", "left_thigh": "thigh", "right_thigh": "thigh", "wrist": "wrist", "waist": "trunk",
-    "lower_back": "trunk", "chest": "trunk",
+    "thigh": "thigh", "left_thigh": "thigh", "right_thigh": "thigh", "wrist": "wrist", "left_wrist": "wrist",
+    "right_wrist": "wrist", "waist": "trunk", "lower_back": "trunk", "chest": "trunk",
 }  # fmt: skip
 GUESSES: Final[dict[Segment, Floats | None]] = {
     "thigh": np.array([0.0, 1.0, 0.0]),

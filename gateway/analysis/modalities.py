@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 ON_THE_BODY: Final[tuple[Placement, ...]] = tuple(
     place for place in get_args(Placement) if place not in ("bedside", "exoskeleton")
 )
+WRISTS: Final[tuple[Placement, ...]] = ("wrist", "left_wrist", "right_wrist")
 IMU: Final = Signal(
     "imu", ("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z"), ("m/s2",) * 3 + ("rad/s",) * 3
 )  # fmt: skip
@@ -125,7 +126,7 @@ MODALITIES: Final[tuple[Modality, ...]] = (
         "heart",
         "heart monitor",
         signals=(Signal("heart_rate", ("heart_rate",), ("/min",)), Signal("rr", ("rr",), ("s",))),
-        placements=("chest", "wrist"),
+        placements=("chest", *WRISTS),
         metrics=("heart_rate", "hrv_rmssd", "hrv_sdnn"),
         operators=_heart,
     ),
@@ -151,7 +152,7 @@ MODALITIES: Final[tuple[Modality, ...]] = (
                 ("%", "/min", "%", "1", "1", "s"),
             ),
         ),
-        placements=("finger", "ear_lobe", "wrist", "chest"),
+        placements=("finger", "ear_lobe", *WRISTS, "chest"),
         metrics=("spo2", "pulse_rate", "perfusion_index"),
         operators=_oximetry,
     ),
@@ -185,7 +186,7 @@ MODALITIES: Final[tuple[Modality, ...]] = (
                 ("mm[Hg]", "mm[Hg]", "mm[Hg]", "1", "s"),
             ),
         ),
-        placements=("upper_arm", "wrist", "bedside"),
+        placements=("upper_arm", *WRISTS, "bedside"),
         metrics=("bp_systolic", "bp_diastolic", "bp_mean"),
         operators=_pressure,
     ),
@@ -217,7 +218,7 @@ MODALITIES: Final[tuple[Modality, ...]] = (
         "pulse wave",
         "optical pulse sensor",
         signals=(Signal("ppg", ("ppg_1", "ppg_2", "ppg_3", "ppg_4", "ambient"), ("1",) * 5, some=True),),
-        placements=("wrist", "finger", "ear_lobe", "upper_arm", "chest"),
+        placements=(*WRISTS, "finger", "ear_lobe", "upper_arm", "chest"),
         metrics=(),
         operators=_recorded,
     ),
@@ -225,7 +226,7 @@ MODALITIES: Final[tuple[Modality, ...]] = (
         "skin conductance",
         "skin conductance sensor",
         signals=(Signal("skin_conductance", ("conductance",), ("uS",)),),
-        placements=("wrist", "finger"),
+        placements=(*WRISTS, "finger"),
         metrics=(),
         operators=_recorded,
     ),

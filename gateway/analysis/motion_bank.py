@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -19,7 +19,7 @@ import numpy as np
 from config.settings import Device
 from dsp.catalogue import CATALOGUE
 from dsp.found import Found
-from dsp.result import Result, Side
+from dsp.result import Result
 from gateway.analysis.motion import (
     ClosingMotion,
     MarkedMotion,
@@ -29,6 +29,7 @@ from gateway.analysis.motion import (
     SteppingMotion,
     Worn,
 )  # fmt: skip
+from gateway.analysis.motion_sensor import MotionSensor, SensorOperator
 from gateway.analysis.motions import MOTIONS
 from gateway.analysis.sensor_bank import Refuse
 from gateway.analysis.waiting_samples import ROOM, WaitingSamples
@@ -52,59 +53,6 @@ MOST_DEFECTS: Final = 3
 FAILED: Final = "the program failed at these samples: what it knew until here is lost"
 
 log = logging.getLogger(__name__)
-
-
-class _Operator(NamedTuple):
-    """An operator of a sensor, with its row of the table; and once more where it goes by strides, asked once."""
-
-    motion: Motion
-    operator: MotionOperator
-    stepping: SteppingMotion | None
-
-
-@dataclass(slots=True)
-class _Sensor:
-    """A device with its operators.
-
-    Attributes:
-        bed: Who wears it, in which session.
-        device: How and where.
-        motions: Rows of the table.
-        row: Of what waits.
-        turn_s: How often its operators are called.
-        operators: Made when its first samples come, and anew when its rate is another one.
-        parts: What they have in common.
-        defects: How often each row's has failed.
-        rate_hz: What they were made for; 0 before the first.
-        timeline: Of its stream.
-        marks: What was marked before its first sample, with gateway seconds.
-        last: Number of its newest sample.
-    """
-
-    bed: Bed
-    device: Device
-    motions: tuple[Motion, ...]
-    row: int
-    turn_s: float
-    operators: list[_Operator] = field(default_factory=list)
-    parts: tuple[SharedPart, ...] = ()
-    defects: dict[str, int] = field(default_factory=dict)
-    rate_hz: float = 0.0
-    timeline: Timeline | None = None
-    marks: list[tuple[str, float]] = field(default_factory=list)
-    last: int = 0
-
-    @property
-    def started(self) -> bool:
-        """Whether there are samples by which it is known where on the grid a time lies."""
-        return self.timeline is not None and math.isfinite(self.timeline.newest_s)
-
-    def numbers_of(self, *times_s: float) -> list[float]:
-        """Return the numbers of the samples at gateway times, in parts of one; there is a timeline."""
-        assert self.timeline is not None
-        known = float(self.last)
-        known_s = float(self.timeline.at(np.array([known]))[0])
-        return [known + (at_s - known_s) * self.rate_hz for at_s in times_s]
 
 
 class _Turn(NamedTuple):
@@ -131,7 +79,7 @@ class MotionBank:
         self.found: dict[int, list[Result]] = {}
         self._refuse: Refuse = refuse or (lambda _number, _reason: None)
         self._motions = motions
-        self._sensors: dict[int, _Sensor] = {}
+        self._sensors: dict[int, MotionSensor] = {}
         self._waiting = WaitingSamples()
         self._row = np.zeros(0, np.int64)  # by device number, of what waits; NOT_FED
         self._version = np.zeros(0, np.int64)  # by device number, of the stream that its row is for
@@ -142,7 +90,7 @@ class MotionBank:
             motions = tuple(motion for motion in self._motions if number in motion.on(bed, devices))
             if motions:
                 turn_s = TEST_TURN_S if any(motion.protocols for motion in motions) else TURN_S
-                self._sensors[number] = _Sensor(bed, device, motions, self._take_row(number), turn_s)
+                self._sensors[number] = MotionSensor(bed, device, motions, self._take_row(number), turn_s)
         return [number for number in devices if number in self._sensors]
 
     def detach(self, number: int) -> None:
@@ -199,10 +147,9 @@ class MotionBank:
                 next_s = min(next_s, sensor.timeline.newest_s)
         return next_s
 
-    def newest_s(self, number: int) -> float:
-        """Return the gateway time of the newest sample of a device that has operators; -inf before its first."""
-        timeline = self._sensors[number].timeline
-        return -math.inf if timeline is None else timeline.newest_s
+    def timeline(self, number: int) -> Timeline | None:
+        """Return the timeline of a device that has operators; None before its first sample."""
+        return self._sensors[number].timeline
 
     def mark(self, number: int, text: str, now_s: float) -> None:
         """Tell the operators of a device what was marked, and when on the gateway clock."""
@@ -291,14 +238,14 @@ class MotionBank:
         sensor, found = self._sensors[number], list[Found]()
         try:
             found.extend(ask())
-            results = [*_results(found, sensor, operator.algorithm)]
+            results = [*sensor.results(found, operator.algorithm)]
         except Exception:
             log.exception("%s of %s failed", motion.name, sensor.device.id)
             self._refuse(number, f"{motion.name}: the program failed")
             at = float(sensor.last)
             known = [each for each in found if each.metric in CATALOGUE]
             known += [Found(metric, None, at, at, 0, quality="invalid", reason=FAILED) for metric in motion.metrics]
-            results = [*_results(known, sensor, operator.algorithm)]
+            results = [*sensor.results(known, operator.algorithm)]
             self._begin_anew(number, motion, operator)
         if results:
             self.found.setdefault(number, []).extend(results)
@@ -318,12 +265,12 @@ class MotionBank:
         return int(self._row[number])
 
 
-def _make(sensor: _Sensor, motion: Motion, worn: Worn, refuse: Callable[[str], None]) -> None:
+def _make(sensor: MotionSensor, motion: Motion, worn: Worn, refuse: Callable[[str], None]) -> None:
     """Give a sensor the operator of a row, or say why it has none."""
     try:
         operator = motion.make(worn)
         stepping = operator if isinstance(operator, SteppingMotion) else None
-        sensor.operators.append(_Operator(motion, operator, stepping))
+        sensor.operators.append(SensorOperator(motion, operator, stepping))
     except ValueError as problem:  # a rate that a device may be set to, and an operator is not made for
         refuse(str(problem))
     except Exception:
@@ -354,25 +301,3 @@ def _with_room(row: Ints, version: Ints, number: int) -> tuple[Ints, Ints]:
 def _told(tell: Callable[[], None]) -> Iterable[Found]:
     tell()
     return ()
-
-
-def _results(found: Sequence[Found], sensor: _Sensor, algorithm: str) -> Iterator[Result]:
-    """Yield what an operator found, on the gateway's clock; what no body can do has no value."""
-    assert sensor.timeline is not None
-    times_s = sensor.timeline.at(np.array([(each.first, each.last) for each in found]).ravel()).tolist()
-    for each, start_s, end_s in zip(found, times_s[::2], times_s[1::2], strict=True):
-        metric, value, quality, reason = CATALOGUE[each.metric], each.value, each.quality, each.reason
-        if value is not None and not metric.plausible(value):
-            value, quality, reason = None, "invalid", f"implausible: {value:.4g} {metric.unit_text}".strip()
-        yield Result(
-            each.metric, value, _side(sensor.device.placement, metric.sides), start_s, end_s, each.n, algorithm,
-            each.n_rejected, quality, reason,
-        )  # fmt: skip
-
-
-def _side(placement: str, sides: Sequence[Side]) -> Side:
-    """Return the side of the limb that a sensor is on, where the metric has sides."""
-    for side in sides:
-        if placement.startswith(f"{side}_"):
-            return side
-    return "none" if "none" in sides else "both"

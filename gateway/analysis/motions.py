@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
 SEES_TRANSFERS_AS: Final[dict[Placement, Literal["thigh", "wrist", "lower_back", "chest"]]] = {
     "lower_back": "lower_back", "chest": "chest", "left_thigh": "thigh", "right_thigh": "thigh", "wrist": "wrist",
+    "left_wrist": "wrist", "right_wrist": "wrist",
 }  # fmt: skip
 TRANSFERS_SEEN: Final[tuple[tuple[Placement, ...], ...]] = (
-    ("lower_back",), ("chest",), ("left_thigh", "right_thigh"), ("wrist",),
+    ("lower_back",), ("chest",), ("left_thigh", "right_thigh"), ("wrist", "left_wrist", "right_wrist"),
 )  # fmt: skip
 """The trunk sees its own lean; a thigh sees who sits; a wrist sees what the hands do meanwhile."""
+ONE_WRIST: Final[tuple[tuple[Placement, ...], ...]] = (("wrist",), ("left_wrist",), ("right_wrist",))
+"""What the whole body does is told once, though both wrists are worn."""
 OF_TRANSFER: Final = (
     "sit_to_stand_time", "stand_to_sit_time", "sit_to_stand_velocity", "sit_to_stand_power", "sit_to_stand_lean",
     "sit_to_stand_smoothness",
@@ -44,6 +47,12 @@ def _tremor(worn: Worn) -> MotionOperator:
     from dsp.tremor.measured import TremorMetrics
 
     return TremorMetrics(worn.rate_hz)
+
+
+def _arms(worn: Worn) -> MotionOperator:
+    from dsp.arms.measured import WristCounts
+
+    return WristCounts(worn.rate_hz)
 
 
 def _repetitions(worn: Worn) -> MotionOperator:
@@ -126,16 +135,27 @@ MOTIONS: Final[tuple[Motion, ...]] = (
     ),
     Motion(
         "tremor",
-        places=(("wrist",),),
+        places=(("wrist", "left_wrist", "right_wrist"),),
         metrics=(
             "rest_tremor_time_pct", "action_tremor_time_pct", "rest_tremor_amplitude", "action_tremor_amplitude",
             "tremor_amplitude_rms", "tremor_frequency", "tremor_power_35_7", "tremor_power_4_6",
         ),
         make=_tremor,
     ),
+    Motion(  # of both wrists, and of the walk, ratios are made (`gateway.analysis.arms`)
+        "arms",
+        places=(("left_wrist", "right_wrist"),),
+        metrics=(
+            "activity_counts", "arm_active_time", "use_hours", "use_ratio", "magnitude_ratio", "bilateral_magnitude",
+        ),
+        make=_arms,
+    ),
     Motion(
         "repetitions",
-        places=(("wrist", "upper_arm"), ("left_shank", "right_shank"), ("left_thigh", "right_thigh")),
+        places=(
+            ("wrist", "left_wrist", "right_wrist", "upper_arm"),
+            ("left_shank", "right_shank"), ("left_thigh", "right_thigh"),
+        ),
         metrics=(
             "rep_count", "rep_duration", "rep_rom", "rep_sparc", "rep_ldlj", "rep_tempo_cv", "adherence",
         ),
@@ -154,7 +174,7 @@ MOTIONS: Final[tuple[Motion, ...]] = (
     ),
     Motion(
         "activity",
-        places=(("left_thigh",), ("right_thigh",), ("lower_back",), ("chest",), ("wrist",)),
+        places=(("left_thigh",), ("right_thigh",), ("lower_back",), ("chest",), *ONE_WRIST),
         metrics=(
             "posture", "upright_time", "sedentary_time", "sedentary_bouts_30", "transfer_count", "wear_time",
         ),
@@ -169,7 +189,7 @@ MOTIONS: Final[tuple[Motion, ...]] = (
     ),
     Motion(
         "falls",
-        places=(("lower_back",), ("chest",), ("left_thigh",), ("right_thigh",), ("wrist",)),
+        places=(("lower_back",), ("chest",), ("left_thigh",), ("right_thigh",), *ONE_WRIST),
         metrics=("fall_event", "near_fall_event"),
         make=_falls,
     ),

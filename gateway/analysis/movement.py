@@ -21,6 +21,7 @@ from dsp.result import Result, Side
 from dsp.shank.contacts import ALGORITHM as SHANK_ALGORITHM
 from dsp.shank.contacts import ShankContacts
 from gateway.analysis import movement_kernels
+from gateway.analysis.arms import ArmsOfPerson, arms_of_person
 from gateway.analysis.backs import BackBank
 from gateway.analysis.contacts import ContactBank, Part, steps_by
 from gateway.analysis.joints import JointBank, SubjectJoints
@@ -173,6 +174,7 @@ class PersonMovement(PersonOperators):
         self._banks = banks
         self._looked_at = looked_at
         self._posture = posture_of_person(devices, banks.motions)
+        self._arms = arms_of_person(bed, devices, banks.motions)
         self._flush_s = -math.inf
 
     def step(self, now_s: float) -> list[DeviceResult]:
@@ -201,7 +203,7 @@ class PersonMovement(PersonOperators):
             if number in backs.attached and (events or now_s >= walk.due_s):
                 results += [(result, (number,)) for result in walk.process(events, now_s)]
             self._look_again(walk.due_s)
-        return results
+        return results if self._arms is None else self._use_arms(self._arms, results, now_s)
 
     def finish(self) -> list[DeviceResult]:
         """End of the run: close what is open."""
@@ -218,7 +220,13 @@ class PersonMovement(PersonOperators):
                 results += self._joints.finish(walked)
         for number, walk in self._backs.items():
             results += [(result, (number,)) for result in walk.finish()]
-        return results
+        return results if self._arms is None else self._arms.combine(results) + self._arms.finish()
+
+    def _use_arms(self, arms: ArmsOfPerson, results: list[DeviceResult], now_s: float) -> list[DeviceResult]:
+        """Return results with what both wrists tell together in place of what each counts."""
+        if self._legs:
+            arms.hear_legs(now_s, heard=any(leg.number in leg.bank.attached and not leg.silent for leg in self._legs))
+        return arms.combine(results) + arms.look(now_s)
 
     def _tell_strides(self, walked: Iterable[Result]) -> None:
         """Tell operators of a leg's sensor which strides it made."""

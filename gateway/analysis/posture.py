@@ -66,7 +66,7 @@ class PostureOfPerson:
         """Return what is known by a gateway time of the person, and of a sensor's silence or its end."""
         heard_s = now_s
         for number, part in self._parts.items():
-            newest_s = self._bank.newest_s(number)
+            newest_s = self._newest_s(number)
             if not math.isfinite(newest_s):
                 continue
             if newest_s < now_s - SILENT_S:
@@ -78,8 +78,12 @@ class PostureOfPerson:
 
     def finish(self) -> list[DeviceResult]:
         """Return what was still too young to tell, as far as it has lasted: nothing more comes."""
-        newest_s = max(map(self._bank.newest_s, self._parts))
+        newest_s = max(map(self._newest_s, self._parts))
         return self._told(newest_s)
+
+    def _newest_s(self, number: int) -> float:
+        timeline = self._bank.timeline(number)
+        return -math.inf if timeline is None else timeline.newest_s
 
     def _told(self, heard_s: float) -> list[DeviceResult]:
         told = self._both.report(heard_s)

@@ -1,4 +1,4 @@
-"""``rehab-gateway devices``: from a box of sensors to a patient who wears them, each on the right leg."""
+"""``rehab-gateway devices``: from a box of sensors to a patient who wears them, each on the right leg or arm."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ForSeconds = Annotated[float | None, typer.Option("--for", metavar="SECONDS", he
 devices_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
-    help="Find sensors, tell them apart, put them on somebody, and see that each is on the right leg.\n\n"
+    help="Find sensors, tell them apart, put them on somebody, and see that each is on the right leg or arm.\n\n"
     "A running gateway does it with its radio, beside its streams; where none runs, this computer's radio is used. What"
     " changes the ward goes through its registry, as with 'rehab-gateway ward'.",
     epilog=examples(
@@ -106,6 +106,7 @@ def identify(
     epilog=examples(
         "rehab-gateway devices assign ward.toml dot-9 bay-c left_foot  # then lift the left leg",
         "rehab-gateway devices assign ward.toml strap-4 bay-c chest  # nothing to lift",
+        "rehab-gateway devices assign ward.toml dot-7 bay-c left_wrist  # then lift the left arm",
         "rehab-gateway devices assign ward.toml dot-9 bay-c left_foot --no-lift  # they cannot",
     )
 )
@@ -116,14 +117,14 @@ def assign(
     placement: PlacementName,
     *,
     axes: Annotated[str, typer.Option(metavar="AXES", help="How it is strapped on, where not as usual.")] = "",
-    lift: Annotated[bool, typer.Option("--lift/--no-lift", help="See that it is on that leg.")] = True,
+    lift: Annotated[bool, typer.Option("--lift/--no-lift", help="See that it is on that leg or arm.")] = True,
     for_s: ForSeconds = None,
     by: By = "",
     as_json: AsJson = False,
 ) -> None:
-    """Put a device on whoever is in a bed, and see that it is on that leg.
+    """Put a device on whoever is in a bed, and see that it is on that leg or arm.
 
-    The patient lifts the leg. Where a sensor of the other side moves instead, this one is taken off again.
+    The patient lifts it. Where a sensor of the other side moves instead, this one is taken off again.
     """
     from gateway.cli.devices_pairing import assign_device
 
@@ -131,21 +132,28 @@ def assign(
     assign_device(load_settings(config), fields, lift=lift, for_s=for_s, by=by, as_json=as_json)
 
 
-@devices_app.command(epilog=examples("rehab-gateway devices lift ward.toml bay-c left  # which side's sensors move?"))
+@devices_app.command(
+    epilog=examples(
+        "rehab-gateway devices lift ward.toml bay-c left  # which side's sensors move?",
+        "rehab-gateway devices lift ward.toml bay-c left --arm  # of the sensors on the wrists",
+    )
+)
 def lift(
     config: ConfigFile,
     bed: Bed,
-    side: Annotated[str, typer.Argument(metavar="SIDE", help="The leg that is lifted: left or right.")],
+    side: Annotated[str, typer.Argument(metavar="SIDE", help="What is lifted: left or right.")],
     *,
+    arm: Annotated[bool, typer.Option("--arm/--leg", help="Whether it is an arm.")] = False,
     for_s: ForSeconds = None,
     by: By = "",
     as_json: AsJson = False,
 ) -> None:
-    """See again on which legs somebody's sensors are: status 0 only if those of that side moved."""
-    from gateway.cli.devices_pages import ask_for_lift, print_lift
+    """See again on which legs or arms somebody's sensors are: status 0 only if those of that side moved."""
+    from gateway.cli.devices_pages import ask_for_lift, print_lift, which
 
-    ask_for_lift(side, as_json=as_json)
-    print_lift(_do(config, "lift", {"bed": bed, "side": side, "for_s": for_s}, by), as_json=as_json)
+    limb = "arm" if arm else "leg"
+    ask_for_lift(side, limb, as_json=as_json)
+    print_lift(_do(config, "lift", {"bed": bed, "side": side, **which(limb), "for_s": for_s}, by), as_json=as_json)
 
 
 @devices_app.command(

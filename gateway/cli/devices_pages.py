@@ -74,13 +74,19 @@ def print_tap(found: Json, *, as_json: bool) -> None:
         raise typer.Exit(FAILURE)
 
 
-def ask_for_lift(side: str, *, as_json: bool) -> None:
-    """Ask for a leg to be lifted."""
-    say(f"Ask the patient to lift the {side} leg and put it down again, a few times, until this ends.", as_json=as_json)
+def ask_for_lift(side: str, limb: str = "leg", *, as_json: bool) -> None:
+    """Ask for a leg or an arm to be lifted."""
+    how = "and put it down again, a few times, until this ends."
+    say(f"Ask the patient to lift the {side} {limb} {how}", as_json=as_json)
+
+
+def which(limb: str) -> Json:
+    """Return how a gateway is asked for a limb; of legs one of an earlier version understands as well."""
+    return {} if limb == "leg" else {"limb": limb}
 
 
 def print_lift(found: Json, *, as_json: bool) -> None:
-    """Print which leg moved; status 1 where it is the other one, or not clear."""
+    """Print which leg or arm moved; status 1 where it is the other one, or not clear."""
     if as_json:
         print_json(found)
     say(lift_sentence(found), as_json=as_json)
@@ -89,24 +95,26 @@ def print_lift(found: Json, *, as_json: bool) -> None:
 
 
 def lift_sentence(found: Json) -> str:
-    """Return what a lifted leg has told."""
+    """Return what a lifted leg or arm has told."""
     unseen = f" Of {_names(found['not_seen'])} it cannot be told: no turning is measured." if found["not_seen"] else ""
     return _of_those_that_turn(found) + unseen
 
 
 def _of_those_that_turn(found: Json) -> str:
+    limb = found.get("limb", "leg")  # a gateway of an earlier version knows legs alone
     if found["ok"]:
-        return f"{found['device']} moved: it is on the {found['asked']} leg."
+        return f"{found['device']} moved: it is on the {found['asked']} {limb}."
     if found["moved"] is None:
-        return f"No sensor clearly moved more than those of the other leg: lift the {found['asked']} leg once more."
+        again = f"lift the {found['asked']} {limb} once more"
+        return f"No sensor clearly moved more than those of the other {limb}: {again}."
     if found["still"]:
         return (
             f"{found['device']} moved, and {_names(found['still'])} did not move with it: not on the"
-            f" {found['asked']} leg, or not on this patient."
+            f" {found['asked']} {limb}, or not on this patient."
         )
     return (
-        f"The {found['asked']} leg was lifted, and {found['device']} moved, which is put down as on the"
-        f" {found['moved']} leg: the two sides are exchanged."
+        f"The {found['asked']} {limb} was lifted, and {found['device']} moved, which is put down as on the"
+        f" {found['moved']} {limb}: the two sides are exchanged."
     )
 
 

@@ -9,10 +9,10 @@ import typer
 from config.hardware import bluetooth_address
 from config.settings import Settings
 from gateway.cli.devices_desk import do
-from gateway.cli.devices_pages import ask_for_lift, lift_sentence, print_json, say
+from gateway.cli.devices_pages import ask_for_lift, lift_sentence, print_json, say, which
 from gateway.cli.ending import FAILURE
 from gateway.cli.ward_desk import make_change, read
-from gateway.pairing.motion import side_of
+from gateway.pairing.motion import limb_of, side_of
 from gateway.ward.refusals import RefusedError
 from gateway.ward.rules import find_device
 
@@ -42,18 +42,18 @@ def pair_device(
 
 
 def assign_device(settings: Settings, fields: Json, *, lift: bool, for_s: float | None, by: str, as_json: bool) -> None:
-    """Put a device on somebody and see on which leg it is; raises RefusedError, and Exit where it is on the other."""
-    device, side = fields["device"], side_of(fields["placement"])
+    """Put a device on somebody, see on which limb it is; raises RefusedError, and Exit where it is on the other one."""
+    device, side, limb = fields["device"], side_of(fields["placement"]), limb_of(fields["placement"])
     change = make_change(settings, "assign", fields, by=by)
     where = f"{device} is on the {fields['placement'].replace('_', ' ')} in bed {fields['bed']}"
-    if side is None or not lift:
+    if side is None or limb is None or not lift:
         if as_json:
             print_json({**change, "lift": None})
         say(f"{where}.", as_json=as_json)
         return
     say(f"{where}, says the ward. Now it is seen whether that is so.", as_json=as_json)
-    ask_for_lift(side, as_json=as_json)
-    found = do(settings, "lift", {"bed": fields["bed"], "side": side, "for_s": for_s}, by=by)
+    ask_for_lift(side, limb, as_json=as_json)
+    found = do(settings, "lift", {"bed": fields["bed"], "side": side, **which(limb), "for_s": for_s}, by=by)
     wrong = found["moved"] not in (None, side) or device in found["still"]
     if wrong:
         make_change(settings, "take-off", {"device": device}, by=by)

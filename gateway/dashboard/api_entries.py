@@ -63,8 +63,9 @@ DEVICE_FIELDS: Mapping[str, tuple[str, Json, tuple[str, ...]]] = {
     "blink": ("Have a device show itself.", {"device": TEXT, "for_s": FOR_S}, ("device",)),
     "tap": ("Name the device that somebody taps.",
             {"devices": {"type": "array", "items": TEXT}, "for_s": FOR_S}, ()),
-    "lift": ("See on which leg devices are, by the leg that the patient lifts.",
-             {"bed": TEXT, "side": {"enum": ["left", "right"]}, "for_s": FOR_S}, ("bed", "side")),
+    "lift": ("See on which leg or arm devices are, by the one that the patient lifts.",
+             {"bed": TEXT, "side": {"enum": ["left", "right"]}, "limb": {"enum": ["leg", "arm"]}, "for_s": FOR_S},
+             ("bed", "side")),
     "bond": ("Bond with a device.", {"address": ADDRESS, "passkey": {"type": ["integer", "null"]}}, ("address",)),
     "unbond": ("Have the system forget the keys of a device.", {"address": ADDRESS}, ("address",)),
 }  # fmt: skip

@@ -18,8 +18,9 @@ Places = tuple[str, ...]
 
 STEPS: Final[Places] = ("left_foot", "right_foot", "left_shank", "right_shank", "lower_back")
 TRUNK: Final[Places] = ("lower_back", "chest")
-TRANSFERS: Final[Places] = ("lower_back", "chest", "left_thigh", "right_thigh", "wrist")
-HEART: Final[Places] = ("chest", "wrist")
+WRISTS: Final[Places] = ("wrist", "left_wrist", "right_wrist")
+TRANSFERS: Final[Places] = ("lower_back", "chest", "left_thigh", "right_thigh", *WRISTS)
+HEART: Final[Places] = ("chest", *WRISTS)
 NOTHING_BETWEEN: Final = "timed_tests.nothing_between"
 
 REQUIRED: Final = frozenset({"start"})

@@ -33,6 +33,7 @@ LOOK_S: Final = 0.25
 AFTER_S: Final = 2.0  # what was under way when the session ended
 PREFERRED: Final = (
     "lower_back", "chest", "left_thigh", "right_thigh", "left_foot", "right_foot", "left_shank", "right_shank", "wrist",
+    "left_wrist", "right_wrist",
 )  # fmt: skip
 AXES: Final = {"acc": ("acc_x", "acc_y", "acc_z"), "gyr": ("gyr_x", "gyr_y", "gyr_z")}
 FACTORS: Final = {"rad/s": 180.0 / math.pi}

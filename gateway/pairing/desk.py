@@ -1,4 +1,4 @@
-"""What somebody does who hands out sensors: look what is in range, have one show itself, see on which leg it is."""
+"""What somebody does who hands out sensors: look what is in range, have one show itself, see on which limb it is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 from config.hardware import bluetooth_address
 from config.settings import Device, Settings
@@ -18,7 +18,7 @@ from drivers.transport.survey import survey
 from gateway.intake.known_devices import known_devices
 from gateway.pairing.bonds import bond, unbond
 from gateway.pairing.listing import bluetooth_drivers, listing
-from gateway.pairing.motion import LEAST_TAP, Motion, clearest, lifted_side, not_with, side_of
+from gateway.pairing.motion import LEAST_TAP, LIMBS, Motion, clearest, lifted_side, limb_of, not_with, side_of
 from gateway.pairing.visit import Visit, reason, visiting
 from gateway.pairing.worn import Worn
 from gateway.ward.refusals import refused
@@ -30,6 +30,10 @@ TAP_S, LIFT_S = 10.0, 8.0
 REACH_S = 40.0  # a search of 15 s, a connection, and both once more
 MOST_VISITED = 16  # devices that are connected at once for a tap: more take longer than anybody holds one in the hand
 POLL_S = 0.05
+
+NOBODY_WEARS: Final = {"leg": "no_sensor", "arm": "no_wrist"}
+CHANGED_MEANWHILE: Final = {"leg": "changed_meanwhile", "arm": "changed_meanwhile_arm"}
+"""Keys of refusals, by limb."""
 
 Json = dict[str, Any]
 
@@ -100,40 +104,43 @@ class Desk:
             "not_watched": [device.id for device in asked[MOST_VISITED:]],
         }  # fmt: skip
 
-    async def lift(self, *, bed: str, side: str, for_s: float = LIFT_S) -> Json:
-        """See on which leg the devices of a bed are, by the leg that the patient lifts.
+    async def lift(self, *, bed: str, side: str, limb: str = "leg", for_s: float = LIFT_S) -> Json:
+        """See on which leg, or arm, the devices of a bed are, by the one that the patient lifts.
 
-        ``ok`` says that the devices on this side moved, each clearly more than those on the other: all but those that
-        are ``not_seen``, which measure no turning. Those that did not move with the others are ``still``.
+        Legs are seen beside legs, arms beside arms: who lifts an arm may move a leg as well. ``ok`` says that the
+        devices on this side moved, each clearly more than those on the other: all but those that are ``not_seen``,
+        which measure no turning. Those that did not move with the others are ``still``.
         """
         ward = self._ward()
         find_bed(ward, bed)
-        legs = [device for device in ward.devices_in(bed) if side_of(device.placement)]
+        if limb not in LIMBS:
+            raise refused("no_limb", limb=limb)
         if side not in ("left", "right"):
-            raise refused("no_leg", side=side)
-        if not [device for device in legs if side_of(device.placement) == side]:
-            raise refused(f"no_sensor_{side}", bed=bed)
-        async with self._watching(legs) as motions:
+            raise refused(f"no_{limb}", side=side)
+        limbs = [device for device in ward.devices_in(bed) if limb_of(device.placement) == limb]
+        if not [device for device in limbs if side_of(device.placement) == side]:
+            raise refused(f"{NOBODY_WEARS[limb]}_{side}", bed=bed)
+        async with self._watching(limbs) as motions:
             await self._until_they_send(motions, all_of_them=True)
             motions.update({name: Motion() for name in motions})  # from now on
             await asyncio.sleep(_length(for_s))
-        self._see_unchanged(ward, bed)
+        self._see_unchanged(ward, bed, limb)
         not_seen = sorted(name for name, motion in motions.items() if motion.samples and not motion.measures_turning)
         turns = {name: motion.turn for name, motion in motions.items() if name not in not_seen}
-        placements = {device.id: device.placement for device in legs}
+        placements = {device.id: device.placement for device in limbs}
         moved, device = lifted_side(turns, placements)
         still = not_with(side, turns, placements) if moved == side else []
         return {
-            "bed": bed, "asked": side, "ok": moved == side and not still, "moved": moved, "device": device,
-            "still": still, "not_seen": not_seen,
+            "bed": bed, "asked": side, "limb": limb, "ok": moved == side and not still, "moved": moved,
+            "device": device, "still": still, "not_seen": not_seen,
             "turned_rad_s": {name: round(turn, 3) for name, turn in turns.items()},
         }  # fmt: skip
 
-    def _see_unchanged(self, before: WardState, bed: str) -> None:
+    def _see_unchanged(self, before: WardState, bed: str, limb: str) -> None:
         """See that the same person wears the same devices in the same places; raises RefusedError."""
         now = self._ward()
         if _worn_in(now, bed) != _worn_in(before, bed):
-            raise refused("changed_meanwhile", bed=bed)
+            raise refused(CHANGED_MEANWHILE[limb], bed=bed)
 
     async def bond(self, *, address: str, passkey: int | None = None) -> Json:
         """Bond with a device by Bluetooth."""

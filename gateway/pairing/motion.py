@@ -1,8 +1,9 @@
-"""Which of some devices is the one that somebody taps, or the leg that somebody lifts: pure, from their samples."""
+"""Which of some devices is the one that somebody taps, or the leg or arm that somebody lifts: from their samples."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -14,6 +15,10 @@ LEAST_TAP = 15.0  # m/s2 from one sample to the next: a step gives a foot as muc
 LEAST_TURN = 0.3  # rad/s, root mean square over the time: a leg that is lifted once within ten seconds gives 0.6
 CLEARLY = 2.0  # times as much as the next one, or nobody is named
 SIDES = ("left", "right")
+ARM_PARTS = ("wrist",)
+
+Limb = Literal["leg", "arm"]
+LIMBS: tuple[Limb, ...] = get_args(Limb)
 
 
 class Motion:
@@ -66,9 +71,16 @@ def clearest(amounts: Mapping[str, float], least: float) -> str | None:
 
 
 def side_of(placement: str) -> str | None:
-    """Return ``"left"`` or ``"right"`` for a place on a leg or foot; None for any other."""
+    """Return ``"left"`` or ``"right"`` for a place on a leg, a foot or an arm of a named side; None for any other."""
     side = placement.partition("_")[0]
     return side if side in SIDES else None
+
+
+def limb_of(placement: str) -> Limb | None:
+    """Return which limb a place of a named side is on; None for any other place."""
+    if side_of(placement) is None:
+        return None
+    return "arm" if placement.partition("_")[2] in ARM_PARTS else "leg"
 
 
 def lifted_side(turns: Mapping[str, float], placements: Mapping[str, str]) -> tuple[str | None, str | None]:
@@ -88,10 +100,10 @@ def lifted_side(turns: Mapping[str, float], placements: Mapping[str, str]) -> tu
 
 
 def not_with(side: str, turns: Mapping[str, float], placements: Mapping[str, str]) -> list[str]:
-    """Return the devices that are said to be on a side and did not turn as a lifted leg does.
+    """Return the devices that are said to be on a side and did not turn as a lifted limb does.
 
-    A whole leg turns, from thigh to foot: what is on it and stays still is on the other one, or on nobody. That another
-    sensor of the side turned says nothing of these.
+    A whole leg turns, from thigh to foot, and a whole arm: what is on it and stays still is on the other one, or on
+    nobody. That another sensor of the side turned says nothing of these.
 
     Args:
         side: That was lifted.

@@ -38,8 +38,9 @@ MOST: Final = 20  # languages: a choice that a header can show
 TAG: Final = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")  # BCP 47 (RFC 5646, section 2.1), its form alone
 HEAD: Final = ("name", "locale", "decimal", "draft")
 
+PAIRED: Final = ("foot", "shank", "thigh", "wrist")  # of which there is a left one and a right one
 PLACES: Final = {
-    **{f"{side}_{part}": f"words.{side}_{part}" for side in ("left", "right") for part in ("foot", "shank", "thigh")},
+    **{f"{side}_{part}": f"words.{side}_{part}" for side in ("left", "right") for part in PAIRED},
     **{
         name: f"words.{name}"
         for name in ("lower_back", "chest", "wrist", "exoskeleton", "upper_arm", "finger", "ear_lobe")

@@ -119,6 +119,9 @@ class WalkingBody:
         ValueError: When the programme is empty or the height not that of a person.
     """
 
+    placements: Sequence[str] = PLACEMENTS
+    """Where a sensor may sit on it."""
+
     def __init__(
         self,
         seed: int = 0,
@@ -139,7 +142,7 @@ class WalkingBody:
 
     def sensor(
         self,
-        placement: Placement,
+        placement: str,
         *,
         rate_hz: float,
         imperfections: Imperfections | None = None,
@@ -162,11 +165,11 @@ class WalkingBody:
         Raises:
             ValueError: When there is no such placement or the rate is not positive.
         """
-        if placement not in PLACEMENTS:
-            raise ValueError(f"no placement {placement!r}; there are {', '.join(PLACEMENTS)}")
+        if placement not in self.placements:
+            raise ValueError(f"no placement {placement!r}; there are {', '.join(self.placements)}")
         if not 0 < rate_hz < math.inf:
             raise ValueError(f"rate_hz must be positive, got {rate_hz}")
-        mark = [self.seed, seed, PLACEMENTS.index(placement)]
+        mark = [self.seed, seed, self.placements.index(placement)]
         unit = int(np.random.default_rng(mark).integers(2**31))
         return BodySensor(
             self.figure() if figure is None else figure,

@@ -12,15 +12,15 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from simulators.body.arms import ELBOW_RAD, Arm, ArmPosture, outwards, swing, upper_body, wrist
 from simulators.body.body import ANKLE, HIP, MOUNTED, Figure, Pose
 from simulators.body.body import Placement as LegPlacement
 from simulators.body.curve import Curve, State
-from simulators.body.gait_cycle import LIST, NOD, TWIST, Wave
 from simulators.body.programme import Foot, Planner
 from simulators.body.rotation import Attitude, still
+from simulators.body.states import about_long_axis, blend, constant, cosine, product, sine, turned, vector
 from simulators.clinic.patient import Patient
 from simulators.clinic.posture import Channels
-from simulators.clinic.states import about_long_axis, blend, constant, cosine, product, sine, turned, vector
 from simulators.clinic.waves import Sway, Trembling, Unrest
 from simulators.motion.source import Floats
 
@@ -31,24 +31,7 @@ THIGH_M, SHANK_M = 0.43, 0.42
 """From hip to knee and from knee to ankle; with the ankle's height the hips' when standing."""
 CENTRE_M = 0.92
 """Of mass above the ankles: it is what sways."""
-LUMBAR = np.array([-0.02, 0.0, 0.12])
-"""Where the chest bends against the pelvis, from the middle between the hips."""
 STERNUM = np.array([0.11, 0.0, 0.28])
-SHOULDER = np.array([0.0, 0.19, 0.38])
-"""Left, both from there; y changes sign on the right."""
-UPPER_ARM_M, FOREARM_M = 0.29, 0.23
-"""To the elbow, and from it to a watch on the wrist."""
-WATCH = np.array([0.0, 0.03, 0.0])
-"""Left, on the outside of the wrist."""
-ELBOW_RAD = math.radians(14.0)
-"""An arm that hangs is bent a little."""
-CHEST_AGAINST_PELVIS = -1.6
-"""The chest turns against the pelvis in walking: by so much of the pelvis' turn, seen from the pelvis."""
-CHEST_LEVEL = -0.7
-"""It leans and nods less than the pelvis."""
-ARM_SWING = Wave(0.0, ((1, 1.0, 0.5),))
-"""Of the left shoulder over the stride of the body: the left arm is in front when the left foot is behind."""
-ELBOW_SWING = Wave(0.4, ((1, 0.4, 0.55),))
 UNREST_RAD = {"left_leg": 0.005, "right_leg": 0.005, "left_arm": 0.02, "right_arm": 0.02}
 """Root mean square of what thighs and forearms do besides, as in people who sit and wait; lying, a fifth of it."""
 LAID_UNREST = 0.2
@@ -167,7 +150,7 @@ class PatientFigure(Figure):
         bend = thigh.plus(at("thigh", times)).plus(at(f"{foot}_thigh", times))
         bend = bend.plus(self._shake(foot, times).times(SHANK_M / THIGH_M)).plus(self._restless(f"{foot}_leg", times))
         yaw = self._body.pelvis.at(times).channel(2)
-        hip = self._at(self.hips(times), HIP * np.array([1.0, _outwards(foot), 1.0]))
+        hip = self._at(self.hips(times), HIP * np.array([1.0, outwards(foot), 1.0]))
         return Pose(hip, self._segment(yaw, bend.times(-1), times))
 
     def _lower_leg(self, foot: Foot, times: Floats) -> Pose:
@@ -206,10 +189,8 @@ class PatientFigure(Figure):
         """Return the pose of the place where the chest bends against the pelvis, turned as the chest."""
         pelvis, at = self.hips(times), self._channels.at
         phase, size = self._body.beat.at(times).channel(0), self._body.size.at(times).channel(2)
-        twist = TWIST.at(phase, size).times(CHEST_AGAINST_PELVIS).plus(at("spine_twist", times))
-        nod = NOD.at(phase, size).times(CHEST_LEVEL).plus(at("spine", times))
-        lean = LIST.at(phase, size).times(CHEST_LEVEL).plus(at("spine_list", times))
-        return Pose(self._at(pelvis, LUMBAR), turned(pelvis.attitude, Attitude.of(twist, nod, lean)))
+        bent = at("spine_twist", times), at("spine", times), at("spine_list", times)
+        return upper_body(pelvis, phase, size, self._scale, bent)
 
     def _sternum(self, times: Floats) -> Pose:
         chest, zero = self._chest(times), still(len(times))
@@ -221,26 +202,20 @@ class PatientFigure(Figure):
         )
         return Pose(chest.place.plus(attitude.arm(sensor)), attitude)
 
-    def _wrist(self, side: Foot, times: Floats) -> Pose:
-        chest, at, zero = self._chest(times), self._channels.at, still(len(times))
+    def _wrist(self, side: Arm, times: Floats) -> Pose:
+        chest, at = self._chest(times), self._channels.at
         phase, size = self._body.beat.at(times).channel(0), self._body.size.at(times).channel(0)
-        if side == "right":
-            phase = phase.plus(constant(0.5, len(times)))
         free = at("arms", times).times(-1).plus(constant(1.0, len(times)))
         size = product(size, free).times(math.radians(self._patient.arm_swing_deg[side == "right"]))
-        shoulder = ARM_SWING.at(phase, size).plus(at(f"{side}_shoulder", times))
-        elbow = ELBOW_SWING.at(phase, size).plus(at(f"{side}_elbow", times)).plus(constant(ELBOW_RAD, len(times)))
+        shoulder, elbow = swing(side, phase, size)
         shake = product(self._channels.at(f"{side}_tremor", times), self._tremor[side].at(times))
         unrest = self._restless(f"{side}_arm", times)
-        palm, elbow = at(f"{side}_palm", times).plus(shake).plus(unrest), elbow.plus(unrest.times(0.5))
-        out = _outwards(side)
-        upper = turned(chest.attitude, Attitude.of(zero, shoulder.times(-1), at(f"{side}_aside", times).times(out)))
-        lower = turned(upper, Attitude.of(zero, elbow.times(-1).plus(shake.times(0.3)), zero))
-        hand = turned(lower, about_long_axis(palm.times(-out)))
-        place = self._at(chest, SHOULDER * np.array([1.0, out, 1.0]))
-        place = place.plus(upper.fixed(np.array([0.0, 0.0, -UPPER_ARM_M * self._scale])))
-        place = place.plus(lower.fixed(np.array([0.0, 0.0, -FOREARM_M * self._scale])))
-        return Pose(place.plus(hand.fixed(WATCH * np.array([1.0, out, 1.0]))), hand)
+        posture = ArmPosture(
+            shoulder.plus(at(f"{side}_shoulder", times)), at(f"{side}_aside", times),
+            elbow.plus(at(f"{side}_elbow", times)).plus(constant(ELBOW_RAD, len(times))).plus(unrest.times(0.5)),
+            at(f"{side}_palm", times).plus(shake).plus(unrest), shake.times(0.3),
+        )  # fmt: skip
+        return wrist(chest, side, posture, self._scale)
 
     def _restless(self, limb: str, times: Floats) -> State:
         unrest = self._unrest[limb].at(times).times(UNREST_RAD[limb])
@@ -253,11 +228,7 @@ class PatientFigure(Figure):
         """Return how a knee trembles in a freeze, shank forward: left and right against each other."""
         if not self._channels.moves("shaking"):
             return still(len(times))
-        return product(self._channels.at("shaking", times), self._shaking.at(times)).times(_outwards(foot))
-
-
-def _outwards(side: Foot) -> float:
-    return 1.0 if side == "left" else -1.0
+        return product(self._channels.at("shaking", times), self._shaking.at(times)).times(outwards(foot))
 
 
 def bent_about(attitude: Attitude, twist: State) -> Attitude:

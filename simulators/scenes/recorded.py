@@ -25,6 +25,8 @@ PLACEMENTS: Mapping[str, str] = {
     "right_thigh": "right_thigh",
     "lower_back": "lower_back",
     "wrist": "wrist",
+    "left_wrist": "left_wrist",
+    "right_wrist": "right_wrist",
     "foot_l": "left_foot",
     "foot_r": "right_foot",
     "ankle_l": "left_shank",

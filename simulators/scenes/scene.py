@@ -48,13 +48,14 @@ class PlacedDevice:
 
 @dataclass(frozen=True, slots=True)
 class Bed:
-    """A slot of the gateway, and what the person there wears."""
+    """A slot of the gateway, and what the person there wears; ``affected_side`` is empty where neither is."""
 
     id: str
     label: str
     subject: str
     placed: Sequence[PlacedDevice]
     height_m: float | None = None
+    affected_side: str = ""
 
 
 @dataclass
@@ -127,6 +128,7 @@ class Scene:
             lines += ["[[slot]]", f"id = {_quoted(bed.id)}", f"label = {_quoted(bed.label)}"]
             lines += [f"subject = {_quoted(bed.subject)}"]
             lines += [f"height_m = {bed.height_m!r}"] if bed.height_m is not None else []
+            lines += [f"affected_side = {_quoted(bed.affected_side)}"] if bed.affected_side else []
             lines.append("")
             for placed in bed.placed:
                 lines += ["[[slot.device]]", *_device_lines(placed), ""]

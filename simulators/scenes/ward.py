@@ -1,21 +1,23 @@
-"""A ward of walking people with DOTs on their legs, a Shimmer at the back and a heart-rate strap.
+"""A ward of walking people with DOTs on their legs, a Shimmer at the back and a heart-rate strap; some on the wrists.
 
 Beds take turns in what is worn: feet and back as most do, both whole legs and back for joint angles, shanks alone. Who
-has sensors on the shanks alone may practise in an exoskeleton of hips and knees, with the open exoskeleton frame.
+has sensors on the shanks alone may practise in an exoskeleton of hips and knees, with the open exoskeleton frame. Who
+wears DOTs on both wrists works with the hands between two walks, and uses one arm less than the other.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from simulators.body.body import HEIGHT_M, Placement, WalkingBody
+from simulators.body.arms import ArmHabit, ArmsBody
+from simulators.body.body import HEIGHT_M, WalkingBody
 from simulators.body.exoskeleton import WornExoskeleton
 from simulators.body.heart import Heart
-from simulators.body.programme import there_and_back
+from simulators.body.programme import Stand, there_and_back
 from simulators.devices.exo_frame import ExoFrame
 from simulators.devices.heart_rate import HeartRateStrap
 from simulators.devices.movella_dot import MovellaDot
@@ -38,7 +40,7 @@ MOST_BEDS = 99
 class Outfit(NamedTuple):
     """Where a person wears sensors, beside the strap on the chest."""
 
-    dots: tuple[Placement, ...]
+    dots: tuple[str, ...]
     back: bool = True
 
 
@@ -49,6 +51,12 @@ OUTFITS = (
 )
 """Of the first bed, the second and the third; then they begin again."""
 
+WRISTS = ("left_wrist", "right_wrist")
+WORKS_S = 60.0
+"""Of hand work after each way there and back."""
+ARM_SHARE, ARM_SWING_DEG = (0.3, 0.7), 18.0
+"""How far an affected arm moves of what the other one does, working or walking; and how far that one swings."""
+
 SLOWEST_MPS, FASTEST_MPS = 0.7, 1.3  # of patients who practise walking
 MOST_ASYMMETRY = 1.15  # left step time over right
 LONGEST_ON_S = 3600.0  # how long a sensor has been on when the scene begins
@@ -58,7 +66,14 @@ LOSS = Channel(loss=0.01)  # a good day on the ward; recordings show up to a fif
 
 
 def ward(
-    *, beds: int, ports: Path, seed: int = 0, speed: float = 1.0, faults: Sequence[Fault] = (), exoskeletons: int = 0
+    *,
+    beds: int,
+    ports: Path,
+    seed: int = 0,
+    speed: float = 1.0,
+    faults: Sequence[Fault] = (),
+    exoskeletons: int = 0,
+    wrists: int = 0,
 ) -> Scene:
     """Return a ward, not started; the same for the same seed.
 
@@ -69,9 +84,10 @@ def ward(
         speed: Simulated seconds in a real one.
         faults: What goes wrong.
         exoskeletons: How many of those with sensors on the shanks alone wear an exoskeleton too.
+        wrists: How many wear DOTs on both wrists too, from the first bed on.
 
     Raises:
-        ValueError: if there are too many beds or exoskeletons, or a fault names a device that is not there.
+        ValueError: if there are too many beds, exoskeletons or wrists, or a fault names a device that is not there.
     """
     if not 1 <= beds <= MOST_BEDS:
         raise ValueError(f"a ward has 1 to {MOST_BEDS} beds, not {beds}")
@@ -79,8 +95,10 @@ def ward(
     able = [number for number in range(1, beds + 1) if not _outfit(number).back]
     if not 0 <= exoskeletons <= len(able):
         raise ValueError(f"of {beds} beds up to {len(able)} may wear an exoskeleton, not {exoskeletons}")
+    if not 0 <= wrists <= beds:
+        raise ValueError(f"of {beds} beds up to {beds} may wear sensors on the wrists, not {wrists}")
     helped = able[:exoskeletons]
-    people = [_Person(number, seed, helped=number in helped) for number in range(1, beds + 1)]
+    people = [_Person(number, seed, helped=number in helped, wrists=number <= wrists) for number in range(1, beds + 1)]
     scene = Scene(hub, timeline, [person.bed(hub, timeline, ports) for person in people], faults)
     scene.check()
     return scene
@@ -93,15 +111,24 @@ def _outfit(number: int) -> Outfit:
 class _Person:
     """Who lies in a bed and walks the corridor; all drawn once from the seed."""
 
-    def __init__(self, number: int, seed: int, *, helped: bool = False) -> None:
+    def __init__(self, number: int, seed: int, *, helped: bool = False, wrists: bool = False) -> None:
         self._number = number
-        self._helped = helped
+        self._helped, self._wrists = helped, wrists
         self._random = random = np.random.default_rng([seed, number])
         programme = there_and_back(
             speed_mps=random.uniform(SLOWEST_MPS, FASTEST_MPS), asymmetry=random.uniform(1.0, MOST_ASYMMETRY)
         )
         height_m = float(np.clip(random.normal(HEIGHT_M, 0.09), 1.5, 2.0))
+        self._affected: Literal["", "left", "right"] = ""
         self._body = WalkingBody(self._draw(), height_m=height_m, programme=programme, repeat=True)
+        if wrists:  # drawn by itself: who wears none is the same person as in a ward without
+            arms = np.random.default_rng([seed, number, 0xA2])
+            self._affected = "left" if arms.random() < 0.5 else "right"
+            habit = _habit(self._affected, float(arms.uniform(*ARM_SHARE)))
+            self._body = ArmsBody(
+                self._body.seed, habit, height_m=height_m, programme=(*programme, Stand(duration_s=WORKS_S)),
+                repeat=True,
+            )  # fmt: skip
         self._figure = self._body.figure()
 
     def bed(self, hub: Hub, timeline: Timeline, ports: Path) -> Bed:
@@ -109,7 +136,7 @@ class _Person:
         number, name = self._number, f"bed-{self._number}"
         outfit = _outfit(number)
         placed = []
-        for at, placement in enumerate(outfit.dots):
+        for at, placement in enumerate((*outfit.dots, *(WRISTS if self._wrists else ()))):
             address, device = dot_address(number, at), f"{name}-{placement.replace('_', '-')}"
             source = self._sensor(placement, DOT_RATE_HZ)
             dot = MovellaDot(name=device, timeline=timeline, hub=hub, address=address, source=source)
@@ -126,7 +153,7 @@ class _Person:
         wearer = Wearer()
         for each in placed:
             each.device.wearer = wearer
-        return Bed(name, f"Bed {number}", f"sim-{number:03d}", placed, round(self._body.height_m, 2))
+        return Bed(name, f"Bed {number}", f"sim-{number:03d}", placed, round(self._body.height_m, 2), self._affected)
 
     def _exoskeleton(self, name: str, timeline: Timeline, ports: Path) -> PlacedDevice:
         source = WornExoskeleton(self._figure, joints=("hip", "knee"), clock=self._clock(), seed=self._draw())
@@ -134,7 +161,7 @@ class _Person:
         device = ExoFrame(name=name, timeline=timeline, path=port, source=source, serial=1000 + self._number)
         return PlacedDevice(device, "exo_frame", "exoskeleton", port=port)
 
-    def _sensor(self, placement: Placement, rate_hz: float) -> MotionSource:
+    def _sensor(self, placement: str, rate_hz: float) -> MotionSource:
         clock = self._clock()
         return self._body.sensor(
             placement, rate_hz=rate_hz, clock=clock, channel=LOSS, seed=self._draw(), figure=self._figure
@@ -150,3 +177,9 @@ class _Person:
 
     def _draw(self) -> int:
         return int(self._random.integers(2**31))
+
+
+def _habit(affected: Literal["left", "right"], share: float) -> ArmHabit:
+    """Return how somebody uses both arms whose affected one does so much of what the other one does."""
+    left, right = (ARM_SWING_DEG * (share if side == affected else 1.0) for side in ("left", "right"))
+    return ArmHabit(affected, share, (left, right))

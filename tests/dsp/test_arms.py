@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from dsp.arms.counts import LOST, STARTING, ActivityCounts, BlockFilter, G, SecondCounts
-from dsp.arms.pair import WAIT_S, PairedWrists, UseOfHour
 from dsp.arms.swing import measure_swing, swing_asymmetry_pct
 from dsp.arms.use import measure_arm_use, use_of_counts
 
@@ -155,43 +154,6 @@ def test_nobody_moves() -> None:
 def test_lengths_that_differ_are_refused() -> None:
     with pytest.raises(ValueError, match="one length"):
         use_of_counts([1.0], [1.0, 2.0], [False])
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.integers(0, 2**32 - 1), st.integers(0, WAIT_S - 10))
-def test_wrists_that_come_in_any_order_give_the_same_hours(seed: int, late_s: int) -> None:
-    rng = np.random.default_rng(seed)
-    counts = rng.integers(0, 50, (2, 400)).astype(float)
-    walks = [(int(a), int(a) + 20) for a in rng.integers(0, 380, 3)]
-    whole = PairedWrists(window_s=100)
-    for walk in walks:
-        whole.walk(*walk)
-    expected = _in_turn(whole, counts, 0)
-    late = PairedWrists(window_s=100)
-    for walk in walks:
-        late.walk(*walk)
-    assert _in_turn(late, counts, late_s) == expected
-    assert [hour.start for hour in expected] == [0, 100, 200, 300]
-    walking = np.zeros(400, bool)
-    for a, b in walks:
-        walking[a:b] = True
-    assert expected[1].use == use_of_counts(counts[0, 100:200], counts[1, 100:200], walking[100:200])
-
-
-def _in_turn(pair: PairedWrists, counts: Floats, late_s: int) -> list[UseOfHour]:
-    found: list[UseOfHour] = []
-    for second in range(counts.shape[1] + late_s):
-        if second < counts.shape[1]:
-            found += pair.add(second, float(counts[0, second]), affected=True)
-        if second >= late_s:
-            found += pair.add(second - late_s, float(counts[1, second - late_s]), affected=False)
-    return [*found, *pair.flush()]
-
-
-def test_hours_in_which_nobody_wears_anything_are_passed_over() -> None:
-    pair = PairedWrists(window_s=100)
-    found = [hour for second in (5, 1_000_005, 1_000_300) for hour in pair.add(second, 3.0, affected=True)]
-    assert [(hour.start, hour.use.n_lost) for hour in found] == [(0, 100), (1_000_000, 100)]
 
 
 @pytest.mark.parametrize("amplitude_deg", [5.0, 20.0, 45.0])

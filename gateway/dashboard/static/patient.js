@@ -131,8 +131,8 @@ function sampled(device) {
 
 function groups() {
   const able = devices.filter(sampled);
-  const pairs = ["foot", "shank", "thigh"].map((part) => ({
-    id: part, title: { foot: t("patient.both_feet"), shank: t("patient.both_shanks"), thigh: t("patient.both_thighs") }[part],
+  const pairs = ["foot", "shank", "thigh", "wrist"].map((part) => ({
+    id: part, title: { foot: t("patient.both_feet"), shank: t("patient.both_shanks"), thigh: t("patient.both_thighs"), wrist: t("patient.both_wrists") }[part],
     devices: ["left", "right"].map((name) => able.find((device) => device.placement === `${name}_${part}`)),
   })).filter((pair) => pair.devices.every(Boolean));
   const title = (device) => (!device.placement ? device.id

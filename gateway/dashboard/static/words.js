@@ -16,6 +16,8 @@ const PLACEMENTS = {
   lower_back: [t("words.back"), t("words.lower_back")],
   chest: [t("words.chest"), t("words.chest")],
   wrist: [t("words.wrist"), t("words.wrist")],
+  left_wrist: [t("words.l_wrist"), t("words.left_wrist")],
+  right_wrist: [t("words.r_wrist"), t("words.right_wrist")],
   exoskeleton: [t("words.exo"), t("words.exoskeleton")],
   upper_arm: [t("words.arm"), t("words.upper_arm")],
   finger: [t("words.finger"), t("words.finger")],

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from drivers.packet import Samples
-from gateway.pairing.motion import LEAST_TAP, LEAST_TURN, Motion, clearest, lifted_side, not_with, side_of
+from gateway.pairing.motion import LEAST_TAP, LEAST_TURN, Motion, clearest, lifted_side, limb_of, not_with, side_of
 
 IMU = ("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z")
 PLACEMENTS = {"a": "left_foot", "b": "right_foot", "c": "left_shank", "d": "lower_back"}
@@ -98,3 +98,15 @@ def test_sides() -> None:
     assert [side_of(place) for place in ("left_foot", "right_thigh", "lower_back", "chest")] == [
         "left", "right", None, None,
     ]  # fmt: skip
+
+
+def test_limbs() -> None:
+    places = ("left_foot", "right_thigh", "left_wrist", "right_wrist", "wrist", "upper_arm", "chest")
+    assert [limb_of(place) for place in places] == ["leg", "leg", "arm", "arm", None, None, None]
+    assert [side_of(place) for place in places] == ["left", "right", "left", "right", None, None, None]
+
+
+def test_a_lifted_arm_is_that_of_the_side_whose_wrist_turns() -> None:
+    wrists = {"a": "left_wrist", "b": "right_wrist"}
+    assert lifted_side({"a": 0.1, "b": 1.2}, wrists) == ("right", "b")
+    assert not_with("left", {"a": 0.1, "b": 1.2}, wrists) == ["a"]

@@ -225,6 +225,25 @@ async def test_a_sensor_that_does_not_move_with_its_leg_is_not_taken_for_seen(se
         assert (found["ok"], found["still"], found["not_seen"]) == (True, [], [])
 
 
+async def test_an_arm_that_is_lifted_is_seen_beside_the_other_arm_alone(settings: Settings, desk: Desk) -> None:
+    async with running(settings, desk) as ward:
+        assert (await ward.do("lift", bed="bay-1", side="left", limb="arm"))["problem"] == (
+            "nobody wears a sensor on the left wrist in bed 'bay-1'"
+        )
+        await desk.change("assign", device="spare", bed="bay-1", placement="left_wrist")
+        await desk.change("assign", device="other", bed="bay-1", placement="right_wrist")
+        ward.limbs["other"].lifted = ward.limbs["left"].lifted = True  # a leg moves as well
+        found = await ward.do("lift", bed="bay-1", side="right", limb="arm", **BRIEFLY)
+        assert (found["ok"], found["limb"], found["moved"], found["device"]) == (True, "arm", "right", "other")
+        assert found["turned_rad_s"].keys() == {"spare", "other"}
+        found = await ward.do("lift", bed="bay-1", side="left", limb="arm", **BRIEFLY)
+        assert (found["ok"], found["moved"]) == (False, "right")  # the two are exchanged
+        found = await ward.do("lift", bed="bay-1", side="left", **BRIEFLY)
+        assert (found["ok"], found["limb"], found["device"]) == (True, "leg", "left")
+        assert "'leg' or an 'arm'" in (await ward.do("lift", bed="bay-1", side="left", limb="head"))["problem"]
+        assert "'left' or 'right'" in (await ward.do("lift", bed="bay-1", side="both", limb="arm"))["problem"]
+
+
 async def test_a_ward_that_changes_while_a_leg_is_lifted_is_seen_again(settings: Settings, desk: Desk) -> None:
     async with running(settings, desk) as ward:
         ward.limbs["left"].lifted = True
