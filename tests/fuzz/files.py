@@ -21,6 +21,7 @@ from config.loader import load
 from config.settings import Settings
 from drivers.packet import Frame
 from gateway.cli.main import known_drivers
+from gateway.machine.newer_file import NewerFileError
 from gateway.model.row import METRIC, Gap, Row
 from gateway.outbox.errors import DamagedError, FileError
 from gateway.outbox.file import OutboxFile
@@ -109,6 +110,13 @@ def _outbox(place: Path) -> Target:
             path.write_bytes(data[1:])
         else:
             path.write_bytes(_patched(whole, data[1:]))
+        before = path.read_bytes()
+        try:
+            use(path)
+        except NewerFileError:
+            assert path.read_bytes() == before, "what a newer program wrote is left as it is"
+
+    def use(path: Path) -> None:
         with suppress(DamagedError, *FileError):
             opened = OutboxFile(path)
             try:

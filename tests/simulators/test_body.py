@@ -268,7 +268,7 @@ def curves_of(thing: object) -> Iterator[Curve]:
         (lambda: WalkingBody(programme=[]), "at least one piece"),
         (lambda: WalkingBody(programme=[Stand(duration_s=1)], repeat=True), "never take a step"),
         (lambda: WalkingBody().truth(), "say until when"),
-        (lambda: WalkingBody().sensor("nose", rate_hz=60), "no placement 'nose'"),  # type: ignore[arg-type]
+        (lambda: WalkingBody().sensor("nose", rate_hz=60), "no placement 'nose'"),
         (lambda: WalkingBody().sensor("left_foot", rate_hz=0), "rate_hz must be positive"),
     ],
 )
