@@ -91,13 +91,18 @@ class ConnectError(LinkError):
 
 
 class LinkLostError(LinkError):
-    """The link was up and is gone."""
+    """The link was up and is gone.
+
+    Args:
+        text: What is wrong.
+        at_start: Whether that was before the stream had begun.
+    """
 
     advice = "Range or battery: the gateway reconnects by itself."
 
-
-class LostAtStartError(LinkLostError):
-    """The link was lost before the stream had begun: range, battery, or a device that ends it for want of keys."""
+    def __init__(self, text: str = "", *, at_start: bool = False) -> None:
+        super().__init__(text)
+        self.at_start = at_start
 
 
 class SilentStreamError(LinkError):

@@ -23,7 +23,7 @@ from drivers.errors import (
     DialogueError,
     DriverError,
     LinkError,
-    LostAtStartError,
+    LinkLostError,
     NotFoundError,
 )
 from drivers.packet import Frame
@@ -140,7 +140,8 @@ class BleTransport(Transport):
 
         BlueZ pairs by itself where a device asks for keys, and ends the link without a word where that fails.
         """
-        self._lost_starts = self._lost_starts + 1 if isinstance(error, LostAtStartError) else 0
+        at_start = isinstance(error, LinkLostError) and error.at_start
+        self._lost_starts = self._lost_starts + 1 if at_start else 0
         placed = self._placed
         if self._lost_starts < LOST_STARTS or placed is None or not placed.radio.has_no_keys(placed.device):
             return error

@@ -17,7 +17,6 @@ from drivers.errors import (
     DriverError,
     LinkError,
     LinkLostError,
-    LostAtStartError,
     NotFoundError,
     OtherDeviceError,
     SilentStreamError,
@@ -257,7 +256,7 @@ class DeviceSupervisor:
         if was_done and not (isinstance(talking.exception(), DialogueError) and await _is_lost(connection)):
             return talking.result()
         if connection.lost.is_set():
-            raise LostAtStartError(f"the link was lost while {when}")
+            raise LinkLostError(f"the link was lost while {when}", at_start=True)
         raise DialogueError(f"no end within {START_S:g} s while {when}")
 
     async def _leave(self, connection: Connection) -> None:

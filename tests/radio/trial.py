@@ -94,8 +94,9 @@ async def _follow(placed: PlacedDevice, radio: Finder, outcome: Outcome) -> None
     device = placed.device
     async with watching(make_driver(placed.driver, placed.options), radio=radio, address=placed.address) as watched:
         await _step(outcome, watched, placed, "stream", count=1)
-        await device.drop()
+        dropping = asyncio.create_task(device.drop())  # beside it: a device is told late that its link has ended
         await _step(outcome, watched, placed, "back from a lost link", count=2)
+        await dropping
         away = asyncio.create_task(device.leave(AWAY_S * device.timeline.speed))
         await _step(outcome, watched, placed, "back from an absence", count=3)
         await away
