@@ -75,9 +75,8 @@ def test_where_a_declared_device_may_be_worn_depends_on_what_it_declares(tmp_pat
     options = 'stream = "skin_conductance"\nvalues = ["conductance uS"]\n'
     text = LAB[: LAB.index("stream = ")] + options
     done = rehab_gateway("check", configuration(tmp_path, text))
-    assert "'left_shank' is no place for a declared_serial: choose one of wrist, left_wrist, right_wrist, finger" in " ".join(
-        done.stderr.split()
-    )
+    allowed = "choose one of wrist, left_wrist, right_wrist, finger"
+    assert f"'left_shank' is no place for a declared_serial: {allowed}" in " ".join(done.stderr.split())
     done = rehab_gateway("check", configuration(tmp_path, text.replace('"left_shank"', '"finger"')))
     assert (done.returncode, done.stderr) == (0, "")
 
