@@ -45,7 +45,7 @@ ORDERS = {
         "pulse_oximeter", "contec_oximeter", "running_speed", "cycling_speed", "cycling_power", "fitness_machine",
         "weight_scale", "blood_pressure", "thermometer", "shimmer3", "bno08x_rvc", "openbci_cyton", "vesc",
         "witmotion_serial", "witmotion", "microstrain", "xsens_mti", "transport", "gatt", "columns", "messages",
-        "framing", "gathered", "earth_frame", "driver", "fixed_frames",
+        "framing", "gathered", "earth_frame", "driver", "fixed_frames", "kept_records",
         "exoskeleton", "identity", "packet", "errors",
     ),
     "dsp": (

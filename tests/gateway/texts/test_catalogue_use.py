@@ -24,7 +24,7 @@ IN_PAGE = re.compile(r"\{\{([a-z0-9_.]+)\}\}")
 MADE = {"timed_tests": re.compile(r"(walk_\d+_m_\w+|walks_\w+|walk_\d+_minutes|stop_after_\d+_minutes)"),
         "notice_says": re.compile("."), "notice_advice": re.compile("."), "notice_kinds": re.compile("."),
         "doubts": re.compile("."), "device_advice": re.compile("."),
-        "refusals": re.compile("field_|protocol_|no_sensor_")}  # fmt: skip
+        "refusals": re.compile("field_|protocol_|no_(sensor|wrist)_|no_(leg|arm)$|changed_meanwhile")}  # fmt: skip
 """Keys that are put together: which of a section."""
 SENTENCE = re.compile(r"[A-Z][a-z]+[ .!?,:…]|[A-Z][a-z]{2,}$|[a-z]{2,} [a-z]{2,}")
 """What words for people look like, and names in code do not."""
