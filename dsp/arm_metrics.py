@@ -27,6 +27,7 @@ ARMS: Final[tuple[Metric, ...]] = (
         unit="s",
         unit_text="s",
         high=60.0,
+        adds_up=True,
         description="Seconds of a minute in which the arm is used: 2 activity counts or more (Lang 2017), and the body"
         " does not walk; a day is the sum.",
     ),
