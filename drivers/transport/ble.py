@@ -43,6 +43,7 @@ SEARCH_S = 15.0  # a device in range advertises every 0.1 to 2 s; then the super
 
 ADAPTER_DBUS_ERRORS = ("org.bluez.Error.NotReady", "org.freedesktop.DBus.Error.ServiceUnknown")
 FULL = ("concurrent-connection-limit", "memory-allocation", "Too many links")  # BlueZ 5.66: src/error.c, EMLINK, ENOMEM
+LOST = "device disconnected"  # bleak 3.1: it was connected, and was gone before its services were known
 NEEDS_KEYS = {
     0x05,
     0x08,
@@ -241,6 +242,8 @@ def _connect_error(problem: BaseException, placed: Placed) -> LinkError:
         placed.radio.limit = max(1, len(placed.radio.links))
         log.warning("%s holds %d links and no more", placed.radio, placed.radio.limit)
         return no_room(placed.device.address, [str(placed.radio)])
+    if LOST in text:
+        return LinkLostError("the link was lost while the device was asked what it has", at_start=True)
     return ConnectError(f"could not connect: {text}")
 
 

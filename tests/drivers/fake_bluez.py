@@ -53,6 +53,7 @@ class FakeDevice:
         private: Its identity address, told once it is paired.
         needs_keys: Whether it lets nobody subscribe who is not paired.
         hangs_up: Whether the link ends where somebody subscribes: as where a pairing that it asked for has failed.
+        hangs_up_early: Whether it ends already before its services are known, unless there are keys.
         connects: What a connection attempt ends with: ``""`` for success, or the error text.
         streams: Whether it sends a beat ten times a second once subscribed.
         connected: The adapter that it is connected to.
@@ -65,6 +66,7 @@ class FakeDevice:
     private: str = ""
     needs_keys: bool = False
     hangs_up: bool = False
+    hangs_up_early: bool = False
     connects: str = ""
     streams: bool = True
     connected: str = ""
@@ -292,6 +294,9 @@ class FakeBluez:
         path = device.path(adapter)
         device.connected = adapter
         self.change(path, DEVICE, Connected=True)
+        if device.hangs_up_early and not self.objects[path][DEVICE].get("Paired"):
+            asyncio.get_running_loop().call_later(ADVERTISES_S, self.disconnect, device)
+            return
         for where, interface, props in (
             (f"{path}/service0010", SERVICE, {"UUID": HEART_RATE, "Primary": True, "Device": path}),
             (

@@ -238,10 +238,13 @@ async def test_a_device_that_wants_to_be_paired_is_paired_and_streams(tmp_path: 
         assert not bluez.called("RemoveDevice")
 
 
-async def test_a_device_whose_link_ends_at_each_start_for_want_of_keys_is_said_to_be_unpaired(tmp_path: Path) -> None:
+@pytest.mark.parametrize("early", [False, True])
+async def test_a_device_whose_link_ends_at_each_start_for_want_of_keys_is_said_to_be_unpaired(
+    tmp_path: Path, early: bool
+) -> None:
     """The real bluetoothd begins to pair by itself where a device asks for keys, and ends the link where that fails."""
     (strap,) = worn = straps(1)
-    strap.needs_keys, strap.hangs_up, strap.asks = True, True, "passkey"
+    strap.needs_keys, strap.hangs_up, strap.hangs_up_early, strap.asks = True, not early, early, "passkey"
     async with fake_bluez(tmp_path, *worn) as bluez, radios() as used, streaming(used, *worn) as watched:
         await watched[0].until(lambda: watched[0].last.problem == "unpaired")
         assert "3 times in a row, as with one that must be paired first" in watched[0].last.error

@@ -133,7 +133,7 @@ async def passkey(stage: Stage, outcome: Outcome) -> None:
             before = len(watched.states)
             await wait(
                 outcome, watched, f"failed {REFUSED} times",
-                lambda: any(state.attempts >= REFUSED for state in watched.states[before:]),
+                lambda: any(state.attempts >= REFUSED for state in watched.states[before:]), within_s=3 * STEP_S,
             )  # fmt: skip
             expect(paired(await known(strap)), "the keys were removed after connections that failed")
             strap.rude = False
@@ -243,14 +243,16 @@ def expect_own(first: Watched, one: Strap, second: Watched, two: Strap) -> None:
         expect(rates == {round(strap.bpm)}, f"{strap.address} beats at {strap.bpm:g}, and {sorted(rates)} came")
 
 
-async def wait(outcome: Outcome, watched: Watched, name: str, condition: Callable[[], object]) -> None:
+async def wait(
+    outcome: Outcome, watched: Watched, name: str, condition: Callable[[], object], *, within_s: float = STEP_S
+) -> None:
     """Wait for what is to come, and note how long it took. Raises TrialError."""
     began = time.monotonic()
     try:
-        await until(watched, condition)
+        await until(watched, condition, within_s=within_s)
     except TimeoutError:
         last = watched.last
-        raise TrialError(f"not {name} within {STEP_S:g} s: {last.state} {last.error}".rstrip()) from None
+        raise TrialError(f"not {name} within {within_s:g} s: {last.state} {last.error}".rstrip()) from None
     outcome.times[name] = time.monotonic() - began
 
 

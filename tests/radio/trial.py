@@ -127,9 +127,9 @@ async def _step(outcome: Outcome, watched: Watched, placed: PlacedDevice, name: 
     outcome.times[name] = time.monotonic() - began
 
 
-async def until(watched: Watched, condition: Callable[[], object]) -> None:
-    """Wait for something that a supervisor or a device does; raises TimeoutError after `STEP_S`."""
-    async with asyncio.timeout(STEP_S):
+async def until(watched: Watched, condition: Callable[[], object], *, within_s: float = STEP_S) -> None:
+    """Wait for something that a supervisor or a device does; raises TimeoutError."""
+    async with asyncio.timeout(within_s):
         while not condition():
             with contextlib.suppress(TimeoutError):
                 await watched.until(condition, within_s=LOOK_S)
