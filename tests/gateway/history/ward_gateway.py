@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from weakref import finalize
 
 import orjson
 
@@ -44,6 +45,7 @@ class Gateway:
         self.name = name
         self.epoch = epoch
         self.registry = Registry(folder / f"{name}.ward.db")
+        finalize(self, self.registry.close)
         self.seq = 0
         self.handed = 0
         self.waiting: list[DecodedRecord | tuple[int, Measurement]] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from weakref import finalize
 
 import pytest
 
@@ -31,6 +32,7 @@ class Desk:
 
     def __init__(self, clinic: Clinic, *, rolled: bool = True) -> None:
         self.reader = HistoryReader(clinic.store(rolled=rolled))
+        finalize(self, self.reader.close)
 
     def report(self, session: str, **wanted: str) -> Report:
         return make_report(self.reader, Wanted(session, **wanted), GROUPS, now_us=us(100 * DAY_S))
@@ -97,7 +99,6 @@ def test_a_correction_of_a_correction_holds_and_no_mean_of_both(clinic: Clinic) 
     )
     assert [trial.value for trial in by_hand.trials] == [10.0, 12.0]
     assert (by_hand.measured.result.value, by_hand.measured.result.n) == (11.0, 2)
-    desk.reader.close()
 
 
 def test_only_the_same_protocol_is_beside_and_nothing_discarded(clinic: Clinic) -> None:
@@ -111,7 +112,6 @@ def test_only_the_same_protocol_is_beside_and_nothing_discarded(clinic: Clinic) 
     assert found.previous.earlier is not None
     assert found.previous.earlier.session == slow
     assert "This session was discarded" in page.render(desk.report(wrong), head="")
-    desk.reader.close()
 
 
 def test_what_was_measured_otherwise_is_shown_and_not_compared(clinic: Clinic) -> None:
@@ -121,7 +121,6 @@ def test_what_was_measured_otherwise_is_shown_and_not_compared(clinic: Clinic) -
     text = page.render(desk.report(last), head="")
     assert "measured otherwise: not compared (by timed/1 then)" in text
     assert "0.50" in text
-    desk.reader.close()
 
 
 def test_another_sensor_of_the_same_kind_in_the_same_place_is_as_good(clinic: Clinic) -> None:
@@ -134,7 +133,6 @@ def test_another_sensor_of_the_same_kind_in_the_same_place_is_as_good(clinic: Cl
     desk = Desk(clinic)
     assert line(desk.report(last), "tmwt10_speed").previous.change == pytest.approx(0.2)
     assert [one.device for one in desk.report(last).notes.sensors] == ["dot-7"]
-    desk.reader.close()
 
 
 @pytest.mark.parametrize("rolled", [True, False])
@@ -151,7 +149,6 @@ def test_a_session_is_the_mean_of_what_is_ok_with_its_gaps(clinic: Clinic, *, ro
     text = page.render(report, head="")
     assert "6 degraded, 0 invalid of 35" in text
     assert text.count("<polyline") == 2, "the curve is broken where nothing was measured"
-    desk.reader.close()
 
 
 def test_mostly_degraded_is_degraded_and_a_test_shows_its_trials(clinic: Clinic) -> None:
@@ -164,7 +161,6 @@ def test_mostly_degraded_is_degraded_and_a_test_shows_its_trials(clinic: Clinic)
     assert found.measured.result.quality == "degraded"
     assert found.measured.result.value == pytest.approx(0.6)
     assert [trial.quality for trial in found.trials] == ["ok", "degraded", "degraded"]
-    desk.reader.close()
 
 
 def test_each_number_leads_to_its_measurements(desk: Desk) -> None:
@@ -196,7 +192,6 @@ def test_the_page_says_bands_corrections_and_marks_and_escapes_them(clinic: Clin
     assert "Chronic stroke" in text
     assert "<script" not in text
     assert "style=" not in text
-    desk.reader.close()
 
 
 def test_without_a_plan_no_band_is_chosen_and_a_missing_file_is_said(clinic: Clinic) -> None:
@@ -211,7 +206,6 @@ def test_without_a_plan_no_band_is_chosen_and_a_missing_file_is_said(clinic: Cli
     desk = Desk(clinic)
     assert desk.report(third).bands_missing == "our-own"
     assert desk.report(first).bands_missing == "", "it was chosen later"
-    desk.reader.close()
 
 
 def test_an_unknown_session_is_said(desk: Desk) -> None:
@@ -232,7 +226,6 @@ def test_what_was_corrected_to_another_person_is_in_their_report_only(clinic: Cl
     assert line(report, "tmwt10_speed").measured.n == 1
     with pytest.raises(UnknownSessionError):
         desk.report(session, subject=SUBJECT)
-    desk.reader.close()
 
 
 def test_the_page_becomes_a_tagged_pdf(desk: Desk) -> None:
