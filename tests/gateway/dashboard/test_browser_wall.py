@@ -64,7 +64,9 @@ async def test_a_nurse_acknowledges_a_notice_on_the_wall_and_everybody_sees_who_
     nurse = await sign_in(context, address, "clinician")
     await expect(nurse.locator("#counts")).to_contain_text(f"{BEDS} beds")
     notice = nurse.locator(".notice", has_text=TEXT)
-    await notice.get_by_role("button", name="Acknowledge").click()
+    seen = notice.get_by_role("button", name="Seen")
+    await expect(seen).to_have_accessible_name(re.compile("^Seen: No Bluetooth"))  # what is read on it, and then which
+    await seen.click()
     await nurse.fill("#ask-why", "on its way to the workshop")
     await nurse.locator("#ask-send").click()
     words = re.compile(r"Seen by clinician-1 \(clinician\) at \d\d:\d\d: on its way to the workshop")
@@ -201,7 +203,7 @@ async def test_an_answer_outlives_the_gateway(another: Bedside, browser: Browser
     async with served(another.settings) as address:
         page = await sign_in(context, address, "technician")
         notice = page.locator(".notice", has_text=TEXT)
-        await notice.get_by_role("button", name="Acknowledge").click()
+        await notice.get_by_role("button", name="Seen").click()
         await page.locator("#ask-send").click()
         await expect(notice).to_contain_text("Seen by technician-1")
         await asyncio.to_thread(another.end)

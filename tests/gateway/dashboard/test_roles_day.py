@@ -305,7 +305,7 @@ async def test_a_nurse_acknowledges_a_notice_on_the_wall(ward: Ward, people: dic
     ward.air.terminate()
     lost = wall.locator("#notices .notice", has_text="is not connected").first
     await expect(lost).to_be_visible(timeout=STREAMS_MS)
-    await lost.get_by_role("button", name="Acknowledge").click()
+    await lost.get_by_role("button", name="Seen").click()
     await wall.fill("#ask-why", "gone home")
     await wall.locator("#ask-send").click()
     await expect(wall.locator("#change")).to_contain_text("Acknowledged")
@@ -313,4 +313,4 @@ async def test_a_nurse_acknowledges_a_notice_on_the_wall(ward: Ward, people: dic
     await expect(every.locator(".notice.quiet")).to_contain_text(["Seen by clinician-1"])
     await expect(every.locator(".notice.quiet")).to_contain_text(["gone home"])
     await expect(screen.locator(".tile-notice, .notice").first).to_be_visible()
-    await expect(screen.get_by_role("button", name="Acknowledge")).to_have_count(0)
+    await expect(screen.get_by_role("button", name="Seen")).to_have_count(0)
