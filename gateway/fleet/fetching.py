@@ -7,6 +7,7 @@ import http
 import http.client
 import os
 import shutil
+import ssl
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
@@ -142,7 +143,9 @@ def _opened(place: str, offset: int) -> BinaryIO:
         file.seek(offset)
         return file
     request = urllib.request.Request(place, headers={"Range": f"bytes={offset}-"} if offset else {})  # noqa: S310 - https, as the settings see to
-    answer: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=SHARE_S)  # noqa: S310
+    # Whom this machine trusts is read anew: an agent runs for months, and urllib keeps what it has read first.
+    trusted = ssl.create_default_context()
+    answer: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=SHARE_S, context=trusted)  # noqa: S310
     left = offset if answer.status != http.HTTPStatus.PARTIAL_CONTENT else 0
     while left and (passed := len(_part(answer, min(left, PART_BYTES)))):
         left -= passed

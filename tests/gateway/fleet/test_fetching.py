@@ -81,7 +81,9 @@ def test_where_something_else_answers_it_comes_over_the_link(source: Path, tmp_p
 
     bundle = describe(source, "upgrade", "1")
     with pytest.raises(http.client.BadStatusLine):
-        urllib.request.urlopen(no_web_server, timeout=5)  # noqa: S310 - our own, on this machine
+        urllib.request.urlopen(  # noqa: S310 - our own, on this machine
+            no_web_server, timeout=5, context=ssl.create_default_context()
+        )
     assert fetched(bundle, tmp_path / "b", no_web_server, ask).read_bytes() == source.read_bytes()
 
 
