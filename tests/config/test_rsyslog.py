@@ -38,7 +38,9 @@ class Collector:
         certificate, key = authority.issue("localhost", server=True)
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate, key)
-        self._server = socket.create_server(("127.0.0.1", 0))
+        # As "localhost" is here: rsyslog from 8.2504 on tries the first of its addresses alone.
+        family, *_, (host, *_) = socket.getaddrinfo("localhost", 0, type=socket.SOCK_STREAM)[0]
+        self._server = socket.create_server((host, 0), family=family)
         self.port = self._server.getsockname()[1]
         self.heard = b""
         self.ended = 0
