@@ -168,7 +168,8 @@ class Hospital:
     def start_desk(self) -> None:
         """Start the desk."""
         self._stop.clear()
-        self.desk = Desk(self.open(), turn_s=TURN_S)
+        self._at_desk = self.open()
+        self.desk = Desk(self._at_desk, turn_s=TURN_S)
         self._desk_thread = threading.Thread(target=self.desk.run, args=(self._stop,), name="desk", daemon=True)
         self._desk_thread.start()
         wait_until(lambda: self.desk.connected, DESK_WITHIN_S)
@@ -177,6 +178,7 @@ class Hospital:
         """End it."""
         self._stop.set()
         self._desk_thread.join()
+        self._at_desk.register.close()
 
     def enrol_broker(self) -> Broker:
         """Return where whoever is in no fleet may ask."""
