@@ -108,9 +108,9 @@ load: setup
 # Where it cannot be had, what needs it is skipped with the reason; in CI that is a failure.
 SYSTEM := mosquitto=mosquitto victoria-metrics=victoria-metrics chromium=chromium firefox-esr=firefox-esr \
   nginx-light=nginx nftables=nft iproute2=ip libfaketime=libfaketimeMT.so.1 systemd=systemd-analyze dbus-daemon=dbus-daemon gcc=gcc libc6-dev=crt1.o \
-  postgresql=pg_ctlcluster influxdb=influxd prometheus=promtool rsyslog=rsyslogd rsyslog-gnutls=lmnsd_gtls.so strace=strace \
+  postgresql=pg_ctlcluster influxdb=influxd prometheus=promtool rsyslog=rsyslogd rsyslog-gnutls=lmnsd_gtls.so strace=strace busybox-static=busybox \
   libatomic1=libatomic.so.1 # the last for the Node.js that Playwright brings
-SYSTEM_FAULTS := qemu-system-x86=qemu-system-x86_64 busybox-static=busybox e2fsprogs=mke2fs mount=mount
+SYSTEM_FAULTS := qemu-system-x86=qemu-system-x86_64 e2fsprogs=mke2fs mount=mount
 
 system:
 	@$(INSTALL_PACKAGES)

@@ -34,10 +34,16 @@ def sparc(
         highest_hz: The band is searched from 0 to this frequency.
         least_share: Share of the greatest magnitude that still belongs to the band.
 
+    Raises:
+        ValueError: the rate is not positive, or a speed is below 0: of a velocity with a sign the arc is another one.
+
     Source: Balasubramanian, Melendez-Calderon, Burdet 2012, doi 10.1109/TBME.2011.2179545; 2015, doi
     10.1186/s12984-015-0090-9.
     """
-    return arc_length(_movement(speed, rate_hz), float(rate_hz), float(highest_hz), float(least_share))
+    values = _movement(speed, rate_hz)
+    if np.any(values < 0):
+        raise ValueError("a speed is a magnitude: none is below 0")
+    return arc_length(values, float(rate_hz), float(highest_hz), float(least_share))
 
 
 @kernel
@@ -58,9 +64,8 @@ def arc_length(speed: Floats, rate_hz: float, highest_hz: float, least_share: fl
     while padded < len(speed) << PADDING:
         padded *= 2
     bins = int(min(highest_hz * padded / rate_hz, padded / 2)) + 1
-    turn_cos, turn_sin, real, imag = np.empty(bins), np.empty(bins), np.zeros(bins), np.zeros(bins)
-    for k in range(bins):
-        turn_cos[k], turn_sin[k] = math.cos(2.0 * math.pi * k / padded), math.sin(2.0 * math.pi * k / padded)
+    real, imag = np.zeros(bins), np.zeros(bins)
+    turn_cos, turn_sin = rotations(bins, padded)
     for i in range(len(speed) - 1, -1, -1):
         value = speed[i]
         for k in range(bins):
@@ -113,6 +118,32 @@ def log_dimensionless_jerk_acc(acc: ArrayLike, rate_hz: float) -> float:
     """
     _movement([], rate_hz)
     return log_jerk(np.ascontiguousarray(acc, np.float64))
+
+
+@kernel
+def rotations(count: int, circle: int) -> tuple[Floats, Floats]:
+    """Return cosines and sines of 2 pi k / circle for k from 0 to count - 1; circle is a power of two, 4 at least.
+
+    Angles are halved from a right one, and those of the bits of k are put together: a square root is the same number on
+    every processor, and the sine of a C library is not.
+    """
+    bits = 0
+    while 1 << bits < circle:
+        bits += 1
+    half_cos, half_sin = np.zeros(bits + 1), np.ones(bits + 1)  # of the circle / 2^j, from the quarter on
+    for j in range(3, bits + 1):
+        half_cos[j] = math.sqrt((1.0 + half_cos[j - 1]) / 2.0)
+        half_sin[j] = half_sin[j - 1] / (2.0 * half_cos[j])
+    half_cos[1], half_sin[1] = -1.0, 0.0
+    cosines, sines = np.ones(count), np.zeros(count)
+    for k in range(1, count):
+        low, j = k & -k, bits
+        while 1 << (bits - j) < low:
+            j -= 1
+        rest = k - low
+        cosines[k] = cosines[rest] * half_cos[j] - sines[rest] * half_sin[j]
+        sines[k] = sines[rest] * half_cos[j] + cosines[rest] * half_sin[j]
+    return cosines, sines
 
 
 @kernel

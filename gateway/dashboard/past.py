@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
+from weakref import finalize
 
 from config.settings import Settings
 from gateway.history.reader import HistoryReader, Point, Session
@@ -98,6 +99,7 @@ def open_past(settings: Settings) -> Past:
             _had_others(reader, question, whose.subject, whose.simulated, whose.first_us),
         )
 
+    finalize(read, reader.close)  # whoever asks has nothing to close
     return read
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dsp.smoothness import log_dimensionless_jerk, log_dimensionless_jerk_acc, sparc, speed_like
+from dsp.smoothness import log_dimensionless_jerk, log_dimensionless_jerk_acc, rotations, sparc, speed_like
 from tests.dsp import smoothness_reference
 
 RATES_HZ = (50, 100, 200, 400)
@@ -106,3 +106,18 @@ def test_what_is_no_movement_has_no_smoothness(speed: list[float]) -> None:
 def test_a_rate_that_is_none_is_refused(rate_hz: float) -> None:
     with pytest.raises(ValueError, match="rate_hz"):
         sparc([1.0, 2.0], rate_hz)
+
+
+def test_a_velocity_with_a_sign_is_refused() -> None:
+    with pytest.raises(ValueError, match="none is below 0"):
+        sparc([0.0, 1.0, -1.0, 0.0], 100.0)
+    with pytest.raises(ValueError, match="none is below 0"):
+        sparc(np.sin(np.linspace(0, 6, 200)), 100.0)
+
+
+@pytest.mark.parametrize("circle", [4, 16, 2048, 1 << 14])
+def test_rotations_are_those_of_the_circle(circle: int) -> None:
+    cosines, sines = rotations(circle, circle)
+    angles = 2 * np.pi * np.arange(circle) / circle
+    assert np.abs(cosines - np.cos(angles)).max() < 1e-14
+    assert np.abs(sines - np.sin(angles)).max() < 1e-14
