@@ -34,10 +34,16 @@ def sparc(
         highest_hz: The band is searched from 0 to this frequency.
         least_share: Share of the greatest magnitude that still belongs to the band.
 
+    Raises:
+        ValueError: a speed is below 0: its spectrum is not greatest at 0 Hz, where the band begins.
+
     Source: Balasubramanian, Melendez-Calderon, Burdet 2012, doi 10.1109/TBME.2011.2179545; 2015, doi
     10.1186/s12984-015-0090-9.
     """
-    return arc_length(_movement(speed, rate_hz), float(rate_hz), float(highest_hz), float(least_share))
+    values = _movement(speed, rate_hz)
+    if np.any(values < 0.0):
+        raise ValueError("speed must be a magnitude, and some of it is below 0: give its size")
+    return arc_length(values, float(rate_hz), float(highest_hz), float(least_share))
 
 
 @kernel
@@ -109,10 +115,18 @@ def log_dimensionless_jerk_acc(acc: ArrayLike, rate_hz: float) -> float:
         acc: (n, axes) specific force, any unit.
         rate_hz: Sampling rate.
 
+    Raises:
+        ValueError: it has no axes.
+
     Source: Melendez-Calderon, Shirota, Balasubramanian 2021, doi 10.3389/fbioe.2020.558771.
     """
     _movement([], rate_hz)
-    return log_jerk(np.ascontiguousarray(acc, np.float64))
+    samples = np.ascontiguousarray(acc, np.float64)
+    if not samples.size:
+        return math.nan
+    if samples.ndim != 2:
+        raise ValueError(f"acc must be (n, axes), not {samples.shape}")
+    return log_jerk(samples)
 
 
 @kernel

@@ -106,3 +106,16 @@ def test_what_is_no_movement_has_no_smoothness(speed: list[float]) -> None:
 def test_a_rate_that_is_none_is_refused(rate_hz: float) -> None:
     with pytest.raises(ValueError, match="rate_hz"):
         sparc([1.0, 2.0], rate_hz)
+
+
+def test_a_speed_with_a_sign_is_refused_in_words() -> None:
+    """By the sum of its samples, which may be 0, its arc was as long as anything: -2.6e16."""
+    for speed in (np.sin(np.linspace(0.0, 2.0 * np.pi, 200)), [1.0, -1.0]):
+        with pytest.raises(ValueError, match="must be a magnitude"):
+            sparc(speed, 100.0)
+
+
+def test_an_acceleration_of_no_samples_has_no_jerk_and_one_without_axes_is_refused() -> None:
+    assert math.isnan(log_dimensionless_jerk_acc([], 100.0))
+    with pytest.raises(ValueError, match=r"\(n, axes\)"):
+        log_dimensionless_jerk_acc([1.0, 2.0, 3.0], 100.0)
