@@ -91,6 +91,7 @@ class _Row(NamedTuple):
     end_us: int
     value: float
     n: int
+    good: bool
 
 
 def make_days(reader: HistoryReader, subject: str, from_us: int, to_us: int) -> Days:
@@ -163,13 +164,13 @@ def _rows(reader: HistoryReader, sessions: Sequence[PastSession], from_us: int, 
     metrics = [BOUT, TURN, *OF_BOUT]
     parts = _parts(sessions)
     rows = reader.rows(
-        "SELECT s.placement = ?, s.metric, m.start_us, m.end_us, m.value, m.n FROM series s"
+        "SELECT s.placement = ?, s.metric, m.start_us, m.end_us, m.value, m.n, m.quality = 0 FROM series s"
         " CROSS JOIN measurements m ON m.series = s.id WHERE s.subject = ? AND s.simulated = ?"
         " AND s.metric IN (SELECT value FROM json_each(?)) AND s.session IN (SELECT value FROM json_each(?))"
         " AND m.end_us >= ? AND m.end_us < ? AND m.quality < 2 AND m.value IS NOT NULL ORDER BY m.end_us",
         (TRUNK, sessions[0].subject, sessions[0].simulated, orjson.dumps(metrics).decode(), parts, from_us, to_us),
     )  # fmt: skip
-    return [_Row(bool(trunk), *rest) for trunk, *rest in rows]
+    return [_Row(bool(trunk), *rest, bool(good)) for trunk, *rest, good in rows]
 
 
 def _partly_deleted(reader: HistoryReader, sessions: Sequence[PastSession], from_us: int, to_us: int) -> list[int]:
@@ -223,4 +224,6 @@ def _bouts(rows: Sequence[_Row]) -> dict[int, list[WalkingBout]]:
 
 
 def _mean(rows: Sequence[_Row]) -> float:
-    return float(np.mean([row.value for row in rows])) if rows else math.nan
+    """Return the mean of those of good quality; where there are none, of all: as a trend does."""
+    values = [row.value for row in rows if row.good] or [row.value for row in rows]
+    return float(np.mean(values)) if values else math.nan

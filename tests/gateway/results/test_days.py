@@ -73,6 +73,14 @@ def test_bouts_become_the_outcomes_of_mobilise_d_and_of_two_ways_the_one_that_sa
     assert day.reason.startswith("for how long the sensor was worn is not known")
 
 
+def test_a_value_that_was_doubted_changes_no_mean_of_good_ones(tmp_path: Path) -> None:
+    clinic = Clinic(tmp_path)
+    clinic.give(1, "walking_speed", 9.9, side="both", second=EARLY_S + 95, quality="degraded", **FEET)
+    clinic.bout(1, 100, 20.0, 36, 0.6, **FEET)
+    (day,) = days(clinic, 2).days
+    assert day.outcomes["wb_10_30__walking_speed_mps__avg"] == pytest.approx(0.6)
+
+
 def test_a_day_of_which_retention_has_deleted_some_bouts_has_none(tmp_path: Path) -> None:
     clinic = Clinic(tmp_path)
     for day in (1, 2):
