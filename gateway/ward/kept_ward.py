@@ -59,7 +59,8 @@ class KeptWard:
 
     Attributes:
         durable: Whether changes reach the disk.
-        begun: Whether this is the first ward of all, taken from the file, as far as anybody knows.
+        begun: Whether this is the first ward of all, taken from the file, as far as anybody knows: also where a
+            command made it, and no gateway has run with it yet.
         differs: Whether the slots of the file are others than those that the ward was made from, and people have
             changed it since.
 
@@ -245,6 +246,12 @@ class KeptWard:
         self.differs = differs and self.state.by_hand
         if differs and not self.differs:
             self.import_configuration(settings, at_us=at_us, by="", source=FROM_CONFIGURATION)
+        self.begun = self.begun or self._is_unrun()
+
+    def _is_unrun(self) -> bool:
+        """Whether the ward was made from the file, and no gateway has told the audit of it."""
+        registry = self._open_registry
+        return not registry.audited and [one.source for one in registry.entries(0, 1)] == [FROM_CONFIGURATION]
 
 
 def _known(settings: Settings) -> WardState | None:

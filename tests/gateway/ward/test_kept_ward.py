@@ -407,7 +407,17 @@ def test_a_first_ward_of_all_is_that_of_the_file_and_the_broker_is_asked_once(tm
     for begun in (True, False):
         with closing(KeptWard(settings, at_us=NOW_US, ask_broker=ask)) as ward:
             assert (subjects(ward), ward.begun, ward.vacated) == (["p-1"], begun, "")
+            ward.mark_audited(ward.state.number)  # as a gateway does that runs
     assert len(asked) == 1
+
+
+def test_a_ward_that_a_command_made_is_the_first_one_for_the_gateway_too(tmp_path: Path) -> None:
+    """While the broker was away: what the gateway hears later still shows that there was one before."""
+    settings = configured(tmp_path / "data", "p-1")
+    with closing(KeptWard(settings, at_us=NOW_US)):
+        pass
+    with closing(KeptWard(settings, at_us=LATER_US)) as ward:
+        assert (subjects(ward), ward.begun) == (["p-1"], True)
 
 
 def test_whom_a_file_alone_put_there_leaves_and_nobody_else(tmp_path: Path) -> None:
