@@ -91,7 +91,7 @@ class _Row(NamedTuple):
     end_us: int
     value: float
     n: int
-    good: bool
+    is_good: int
 
 
 def make_days(reader: HistoryReader, subject: str, from_us: int, to_us: int) -> Days:
@@ -170,7 +170,7 @@ def _rows(reader: HistoryReader, sessions: Sequence[PastSession], from_us: int, 
         " AND m.end_us >= ? AND m.end_us < ? AND m.quality < 2 AND m.value IS NOT NULL ORDER BY m.end_us",
         (TRUNK, sessions[0].subject, sessions[0].simulated, orjson.dumps(metrics).decode(), parts, from_us, to_us),
     )  # fmt: skip
-    return [_Row(bool(trunk), *rest, bool(good)) for trunk, *rest, good in rows]
+    return [_Row(bool(trunk), *rest) for trunk, *rest in rows]
 
 
 def _partly_deleted(reader: HistoryReader, sessions: Sequence[PastSession], from_us: int, to_us: int) -> list[int]:
@@ -225,5 +225,5 @@ def _bouts(rows: Sequence[_Row]) -> dict[int, list[WalkingBout]]:
 
 def _mean(rows: Sequence[_Row]) -> float:
     """Return the mean of those of good quality; where there are none, of all: as a trend does."""
-    values = [row.value for row in rows if row.good] or [row.value for row in rows]
+    values = [row.value for row in rows if row.is_good] or [row.value for row in rows]
     return float(np.mean(values)) if values else math.nan

@@ -246,12 +246,12 @@ class KeptWard:
         self.differs = differs and self.state.by_hand
         if differs and not self.differs:
             self.import_configuration(settings, at_us=at_us, by="", source=FROM_CONFIGURATION)
-        self.begun = self.begun or self._is_unrun()
+        self.begun = self.begun or _is_unrun(self._open_registry)
 
-    def _is_unrun(self) -> bool:
-        """Whether the ward was made from the file, and no gateway has told the audit of it."""
-        registry = self._open_registry
-        return not registry.audited and [one.source for one in registry.entries(0, 1)] == [FROM_CONFIGURATION]
+
+def _is_unrun(registry: Registry) -> bool:
+    """Whether a ward was made from the file, and no gateway has told the audit of it."""
+    return not registry.audited and [one.source for one in registry.entries(0, 1)] == [FROM_CONFIGURATION]
 
 
 def _known(settings: Settings) -> WardState | None:
