@@ -386,7 +386,8 @@ def test_a_ward_that_was_there_before_and_is_lost_begins_with_nobody_in_a_bed(tm
         assert not list(ward.words())  # nobody was in a bed, so nobody has left one
         ward.starts(NOW_US)
     with closing(opened()) as ward:
-        assert (subjects(ward), ward.vacated) == ([], trace)  # nobody has said anything yet
+        ward.change("add-bed", {"bed": "bay-9"}, at_us=NOW_US, by="anna", source="test")
+        assert (subjects(ward), ward.vacated) == ([], trace)  # nobody has said yet who is there
         ward.change("admit", {"subject": "p-3", "bed": "bay-1"}, at_us=NOW_US, by="anna", source="test")
         assert (subjects(ward), ward.vacated) == (["p-3"], "")
     with closing(opened()) as ward:
