@@ -41,8 +41,8 @@ def sparc(
     10.1186/s12984-015-0090-9.
     """
     values = _movement(speed, rate_hz)
-    if np.any(values < 0):
-        raise ValueError("a speed is a magnitude: none is below 0")
+    if np.any(values < 0.0):
+        raise ValueError("speed must be a magnitude, and some of it is below 0: give its size")
     return arc_length(values, float(rate_hz), float(highest_hz), float(least_share))
 
 
@@ -114,10 +114,18 @@ def log_dimensionless_jerk_acc(acc: ArrayLike, rate_hz: float) -> float:
         acc: (n, axes) specific force, any unit.
         rate_hz: Sampling rate.
 
+    Raises:
+        ValueError: it has no axes.
+
     Source: Melendez-Calderon, Shirota, Balasubramanian 2021, doi 10.3389/fbioe.2020.558771.
     """
     _movement([], rate_hz)
-    return log_jerk(np.ascontiguousarray(acc, np.float64))
+    samples = np.ascontiguousarray(acc, np.float64)
+    if not samples.size:
+        return math.nan
+    if samples.ndim != 2:
+        raise ValueError(f"acc must be (n, axes), not {samples.shape}")
+    return log_jerk(samples)
 
 
 @kernel

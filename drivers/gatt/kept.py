@@ -20,6 +20,9 @@ UNKNOWN_USER: Final = 255
 ANOTHER_USER: Final = "of another user of the device"
 TWICE: Final = "measurement delivered twice"
 PERHAPS_TWICE: Final = "measurement possibly delivered twice"
+FIRST_YEAR: Final = 2011
+"""The oldest of these services is of that year: a clock that tells of an earlier one was never set, and may begin at
+the same moment each time that the device is used, or its battery changed."""
 
 
 class KeptDecoder(ProfileDecoder):
@@ -79,7 +82,8 @@ def came_again(decoder: Decoder, frame: Frame, stamp: DateTime | None, age_s: fl
         stamp: The device's time in it; None where it has none.
         age_s: How long ago that was by the device's clock, seconds; NaN where that was not read.
     """
-    said = "" if stamp is None or math.isnan(stamp.seconds) else str(stamp)
+    never_set = stamp is not None and (stamp.year or 0) < FIRST_YEAR and math.isnan(age_s)
+    said = "" if stamp is None or math.isnan(stamp.seconds) or never_set else str(stamp)
     came = decoder.kept.take(frame.arrival_ns, frame.data, said, age_s)
     if came is Came.NEW:
         return Flag.NONE

@@ -31,6 +31,7 @@ from gateway.analysis.posture import posture_of_person
 from gateway.analysis.sensor_bank import Refuse
 from gateway.analysis.ward_operators import DeviceResult, PersonOperators, WardOperators, placements
 from gateway.intake.intake import ArrivedBatch
+from gateway.intake.unread import may_send
 from gateway.model.ward import Bed
 
 ALGORITHMS: Final[dict[Part, str]] = {"foot": FOOT_ALGORITHM, "shank": SHANK_ALGORITHM}
@@ -38,6 +39,8 @@ PAUSE_NOTICED_S = 3.0  # longer than any contact takes to be decided
 SILENT_S = 2.0  # a leg that has sent nothing for so long is not waited for
 LOOK_EVERY_S = 1.0  # at a person of whom nothing is new: a leg that falls silent is noticed in time
 EXOSKELETON = "exoskeleton"
+MOTION: Final = "imu"
+"""The stream that all of this is worked out from (`gateway.analysis.modalities.IMU`)."""
 
 
 class MovementOperators(WardOperators):
@@ -68,7 +71,11 @@ class MovementOperators(WardOperators):
         self.motions = MotionBank(refuse)
 
     def put_on(self, bed: Bed, devices: Mapping[int, Device]) -> PersonOperators:
-        """Take the devices of one person, by number: their operators begin with the next sample."""
+        """Take the devices of one person, by number: their operators begin with the next sample.
+
+        What measures no motion is none of them: a strap for the heart would be the best place to see a fall from.
+        """
+        devices = {number: device for number, device in devices.items() if may_send(device, MOTION)}
         placed = placements(devices)
         for number, device in devices.items():
             self._axes[number] = device.axes

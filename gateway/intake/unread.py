@@ -25,6 +25,12 @@ def open_driver(device: Device) -> tuple[Driver, str]:
         return NoDriver(), str(problem)
 
 
+def may_send(device: Device, stream: str) -> bool:
+    """Whether a device may have a stream, by what its driver says; of one that says nothing nobody knows."""
+    streams = open_driver(device)[0].decoder().streams
+    return not streams or stream in streams
+
+
 class NoDecoder(Decoder):
     """Makes nothing of any bytes."""
 

@@ -1,8 +1,8 @@
 """Days and weeks of a person: postures, steps and wear, and walking bouts under the names of Mobilise-D.
 
 What adds up over a day is the sum of its quarters, also where their rows were deleted. Bouts are made of single rows:
-of a day whose rows were deleted there are none. A day on which the sensor was worn for less than ten hours is degraded,
-and no part of its week (`dsp.activity.bouts.summarise_week`). Days are those of UTC, as those of trends are.
+of a day of which rows were deleted there are none. A day on which the sensor was worn for less than ten hours is
+degraded, and no part of its week (`dsp.activity.bouts.summarise_week`). Days are those of UTC, as those of trends are.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy as np
 import orjson
 
 from dsp.activity.bouts import VALID_WEAR_H, WalkingBout, summarise_bouts, summarise_week
+from gateway.history.minutes import MINUTE_US
 from gateway.history.reader import HistoryReader
 from gateway.model.measurement import Quality
 from gateway.results.milestones import monday
@@ -90,6 +91,7 @@ class _Row(NamedTuple):
     end_us: int
     value: float
     n: int
+    is_good: int
 
 
 def make_days(reader: HistoryReader, subject: str, from_us: int, to_us: int) -> Days:
@@ -106,6 +108,8 @@ def make_days(reader: HistoryReader, subject: str, from_us: int, to_us: int) -> 
     window = Window(from_us, to_us, by="day")
     sums = {metric: _sums_of_days(lines_of(reader, shown, metric, window)) for metric in SUMMED}
     bouts = _bouts_of_days(_rows(reader, shown, from_us, to_us))
+    for day in _partly_deleted(reader, shown, from_us, to_us):
+        bouts.pop(day, None)  # what is left of its bouts would look like all of them
     found = sorted(set(bouts).union(*sums.values()))
     days = [_day(day, {metric: of.get(day) for metric, of in sums.items()}, bouts.get(day)) for day in found]
     return Days(subject, simulated, from_us, to_us, days, _weeks(days))
@@ -158,15 +162,33 @@ def _rows(reader: HistoryReader, sessions: Sequence[PastSession], from_us: int, 
     if not sessions:
         return []
     metrics = [BOUT, TURN, *OF_BOUT]
-    parts = orjson.dumps([part for one in sessions for part in one.parts]).decode()
+    parts = _parts(sessions)
     rows = reader.rows(
-        "SELECT s.placement = ?, s.metric, m.start_us, m.end_us, m.value, m.n FROM series s"
+        "SELECT s.placement = ?, s.metric, m.start_us, m.end_us, m.value, m.n, m.quality = 0 FROM series s"
         " CROSS JOIN measurements m ON m.series = s.id WHERE s.subject = ? AND s.simulated = ?"
         " AND s.metric IN (SELECT value FROM json_each(?)) AND s.session IN (SELECT value FROM json_each(?))"
         " AND m.end_us >= ? AND m.end_us < ? AND m.quality < 2 AND m.value IS NOT NULL ORDER BY m.end_us",
         (TRUNK, sessions[0].subject, sessions[0].simulated, orjson.dumps(metrics).decode(), parts, from_us, to_us),
     )  # fmt: skip
     return [_Row(bool(trunk), *rest) for trunk, *rest in rows]
+
+
+def _partly_deleted(reader: HistoryReader, sessions: Sequence[PastSession], from_us: int, to_us: int) -> list[int]:
+    """Return the days of which retention has deleted rows that tell of bouts: it ends within a day, not with it."""
+    if not sessions:
+        return []
+    found = reader.rows(
+        "SELECT DISTINCT m.minute / 1440 FROM series s CROSS JOIN minutes m ON m.series = s.id WHERE s.subject = ?"
+        " AND s.simulated = ? AND s.metric IN (SELECT value FROM json_each(?)) AND s.session IN"
+        " (SELECT value FROM json_each(?)) AND m.kept = 0 AND m.minute >= ? AND m.minute < ?",
+        (sessions[0].subject, sessions[0].simulated, orjson.dumps([BOUT, *OF_BOUT]).decode(), _parts(sessions),
+         from_us // MINUTE_US, -(-to_us // MINUTE_US)),
+    )  # fmt: skip
+    return [day for (day,) in found]
+
+
+def _parts(sessions: Iterable[PastSession]) -> str:
+    return orjson.dumps([part for one in sessions for part in one.parts]).decode()
 
 
 def _bouts_of_days(rows: Sequence[_Row]) -> dict[int, dict[str, float]]:
@@ -202,4 +224,6 @@ def _bouts(rows: Sequence[_Row]) -> dict[int, list[WalkingBout]]:
 
 
 def _mean(rows: Sequence[_Row]) -> float:
-    return float(np.mean([row.value for row in rows])) if rows else math.nan
+    """Return the mean of those of good quality; where there are none, of all: as a trend does."""
+    values = [row.value for row in rows if row.is_good] or [row.value for row in rows]
+    return float(np.mean(values)) if values else math.nan

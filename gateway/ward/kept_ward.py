@@ -23,7 +23,7 @@ from gateway.outbox.facts import read_fact
 from gateway.ward.changes import AddDevice, Assign, Change, GatewayStarts, ImportSlots, read_change
 from gateway.ward.digest import slots_digest
 from gateway.ward.refusals import refused
-from gateway.ward.registry import STARTS, DamagedRegistryError, Entry, Registry, RegistryError, Untold, read_state
+from gateway.ward.registry import IMPORT, DamagedRegistryError, Entry, Registry, RegistryError, Untold, read_state
 from gateway.ward.remembered import FACT, RECALLED, VACATED, Recall, Vacate, read_remembered
 from gateway.ward.rules import refuse_unfit, refuse_unreadable
 from gateway.ward.state import WardState
@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 FILE = "ward.db"
 OUTBOX = "outbox.db"
+SAID = frozenset({"admit", IMPORT, RECALLED, VACATED})
+"""Changes that say who is in a bed, or that nobody knows: another bed, or device, says nothing of that."""
 FROM_OUTBOX = "outbox"
 MOST_STARTS = 100
 """Starts over which a ward that was lost is said to be, where nobody says who is there."""
@@ -59,7 +61,8 @@ class KeptWard:
 
     Attributes:
         durable: Whether changes reach the disk.
-        begun: Whether this is the first ward of all, taken from the file, as far as anybody knows.
+        begun: Whether this is the first ward of all, taken from the file, as far as anybody knows: also where a
+            command made it, and no gateway has run with it yet.
         differs: Whether the slots of the file are others than those that the ward was made from, and people have
             changed it since.
 
@@ -138,7 +141,7 @@ class KeptWard:
     def vacated(self) -> str:
         """What showed that there was a ward before, while no person has said who is in which bed; else empty."""
         lately = self._open_registry.entries(max(0, self.state.number - MOST_STARTS))
-        newest = next((entry for entry in reversed(lately) if entry.name != STARTS), None)
+        newest = next((entry for entry in reversed(lately) if entry.name in SAID), None)
         return str(newest.fields["trace"]) if newest is not None and newest.name == VACATED else ""
 
     def vacate(self, trace: str, *, at_us: int) -> WardState:
@@ -245,6 +248,12 @@ class KeptWard:
         self.differs = differs and self.state.by_hand
         if differs and not self.differs:
             self.import_configuration(settings, at_us=at_us, by="", source=FROM_CONFIGURATION)
+        self.begun = self.begun or _is_unrun(self._open_registry)
+
+
+def _is_unrun(registry: Registry) -> bool:
+    """Whether a ward was made from the file, and no gateway has told the audit of it."""
+    return not registry.audited and [one.source for one in registry.entries(0, 1)] == [FROM_CONFIGURATION]
 
 
 def _known(settings: Settings) -> WardState | None:

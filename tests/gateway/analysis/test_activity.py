@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
-from config.settings import Slot
+from config.settings import Device, Slot
 from dsp.posture.measured import CODES
 from dsp.posture.person import ALGORITHM, SILENT
 from dsp.posture.posture import NO_CHAIR
@@ -65,6 +67,21 @@ def test_live_and_replay_tell_posture_and_falls_alike(tmp_path: Path) -> None:
     assert fallen.value is not None
     assert fallen.value > 0.8
     assert end_s - 2.5 < second(fallen.end_us) < end_s
+
+
+@pytest.mark.parametrize("placement", ["left_thigh", "left_wrist"])
+def test_a_strap_that_measures_no_motion_takes_no_fall_from_who_wears_it(placement: Any) -> None:
+    """The chest is the better place to see one from, and a heart rate strap sees none."""
+    rng, part = np.random.default_rng(4), placement.partition("_")[2]
+    motion, _ = fall("forward", part, RATE_HZ, rng)
+    frames = sent(0, sensed(motion, part, rng, strapped=np.eye(3))[0])
+    strap = Device(id="strap-1", driver="heart_rate", placement="chest", address="00:00:00:00:00:77")
+    alone, beside = (
+        lived(ward(Slot(id="bed-6", subject="p-8", device=[dot(1, placement), *others])), frames, 45.0)
+        for others in ([], [strap])
+    )
+    assert [(m.metric, m.devices) for m in of(alone, "fall_event")] == [("fall_event", ("dot-1",))]
+    assert beside == alone
 
 
 def test_a_fall_is_for_review() -> None:

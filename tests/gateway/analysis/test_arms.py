@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from config.settings import Slot
+from config.settings import Device, Slot
 from dsp.arm_metrics import ARMS
 from dsp.arms.person import MISSING, NO_SIDE, NOTHING, WALKING_UNKNOWN
 from dsp.arms.use import Arm
@@ -168,6 +168,16 @@ def test_without_an_affected_side_there_is_no_ratio() -> None:
     results = lived(ward(bed(*WRISTS, affected="none")), frames, 131.0)
     assert {(m.value, m.side, m.reason) for m in of(results, "use_ratio")} == {(None, "none", NO_SIDE)}
     assert newest(results, "bilateral_magnitude").value is not None
+
+
+def test_a_heart_rate_sensor_on_the_same_wrist_is_not_taken_for_the_arm_s() -> None:
+    frames = together(*(frames_of(place, number, 130) for number, place in enumerate(WRISTS, 1)))
+    slot = bed("finger", *WRISTS)
+    pulse = Device(id="pulse-1", driver="heart_rate", placement="left_wrist", address="00:00:00:00:00:77")
+    results = lived(ward(slot.model_copy(update={"device": [pulse, *slot.device[1:]]})), frames, 131.0)
+    assert [m.n for m in of(results, "activity_counts") if m.side == "left"][1] == 60
+    assert newest(results, "use_ratio").value is not None
+    assert newest(results, "use_ratio").devices == ("dot-2", "dot-3")
 
 
 def test_another_wearer_begins_anew() -> None:

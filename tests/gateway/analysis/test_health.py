@@ -218,6 +218,16 @@ def test_a_record_without_a_time_that_comes_on_another_connection_is_kept_and_de
     assert new.reason != PERHAPS_AGAIN
 
 
+@pytest.mark.parametrize("driver", RECORDS)
+def test_the_same_value_by_a_clock_that_was_never_set_is_not_lost(driver: str) -> None:
+    """Whoever weighs as much as yesterday is weighed: a scale without a clock calls both midnight of 2000."""
+    number, metric, stamped, _ = RECORDS[driver]
+    record = stamped + struct.pack("<H5B", 2000, 1, 1, 0, 0, 0)
+    first, *_, later = runs(number, [record], [], [], [], [record])  # 20 minutes later
+    (once,), (again,) = ([m for m in out if m.metric == metric] for out in (first, later))
+    assert (again.value, again.quality, again.reason) == (once.value, "degraded", UNDATED)
+
+
 def test_records_that_come_again_within_a_run_are_counted_and_the_other_patient_has_none_of_them() -> None:
     """Somebody else is given the cuff: it sends what it holds of the one before."""
     record = struct.pack("<B3H", 2, 138, 88, 120) + date_time(3600.0)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gateway.history.history import History
+from gateway.history.minutes import delete_rows
 from gateway.history.reader import HistoryReader
 from gateway.results.days import Days, make_days
 from gateway.results.trend import DAY_US, UnknownSubjectError, Window, make_trend
@@ -68,6 +71,27 @@ def test_bouts_become_the_outcomes_of_mobilise_d_and_of_two_ways_the_one_that_sa
     assert day.outcomes["wb_30__stride_length_m__avg"] is None
     assert day.outcomes["wb_all__n_turns__sum"] is None, "feet tell no turns of the body"
     assert day.reason.startswith("for how long the sensor was worn is not known")
+
+
+def test_a_value_that_was_doubted_changes_no_mean_of_good_ones(tmp_path: Path) -> None:
+    clinic = Clinic(tmp_path)
+    clinic.give(1, "walking_speed", 9.9, side="both", second=EARLY_S + 95, quality="degraded", **FEET)
+    clinic.bout(1, 100, 20.0, 36, 0.6, **FEET)
+    (day,) = days(clinic, 2).days
+    assert day.outcomes["wb_10_30__walking_speed_mps__avg"] == pytest.approx(0.6)
+
+
+def test_a_day_of_which_retention_has_deleted_some_bouts_has_none(tmp_path: Path) -> None:
+    clinic = Clinic(tmp_path)
+    for day in (1, 2):
+        for hour in range(4):
+            clinic.bout(day, 100 + 3600 * hour, 20.0, 36, 0.6, **FEET)
+    with closing(History(clinic.store())) as history, history.database.transaction() as db:
+        noon_us = us(DAY_S + EARLY_S + 2 * 3600)
+        delete_rows(db, 0, db.execute("SELECT max(id) FROM measurements WHERE end_us < ?", (noon_us,)).fetchone()[0])
+    half, whole = days(clinic, 3).days
+    assert (half.outcomes["n_steps"], half.outcomes.get("wb_all__count")) == (4 * 36, None)
+    assert (whole.outcomes["n_steps"], whole.outcomes["wb_all__count"]) == (4 * 36, 4)
 
 
 def test_a_lower_back_alone_tells_turns(tmp_path: Path) -> None:

@@ -386,7 +386,8 @@ def test_a_ward_that_was_there_before_and_is_lost_begins_with_nobody_in_a_bed(tm
         assert not list(ward.words())  # nobody was in a bed, so nobody has left one
         ward.starts(NOW_US)
     with closing(opened()) as ward:
-        assert (subjects(ward), ward.vacated) == ([], trace)  # nobody has said anything yet
+        ward.change("add-bed", {"bed": "bay-9"}, at_us=NOW_US, by="anna", source="test")
+        assert (subjects(ward), ward.vacated) == ([], trace)  # nobody has said yet who is there
         ward.change("admit", {"subject": "p-3", "bed": "bay-1"}, at_us=NOW_US, by="anna", source="test")
         assert (subjects(ward), ward.vacated) == (["p-3"], "")
     with closing(opened()) as ward:
@@ -407,7 +408,17 @@ def test_a_first_ward_of_all_is_that_of_the_file_and_the_broker_is_asked_once(tm
     for begun in (True, False):
         with closing(KeptWard(settings, at_us=NOW_US, ask_broker=ask)) as ward:
             assert (subjects(ward), ward.begun, ward.vacated) == (["p-1"], begun, "")
+            ward.mark_audited(ward.state.number)  # as a gateway does that runs
     assert len(asked) == 1
+
+
+def test_a_ward_that_a_command_made_is_the_first_one_for_the_gateway_too(tmp_path: Path) -> None:
+    """While the broker was away: what the gateway hears later still shows that there was one before."""
+    settings = configured(tmp_path / "data", "p-1")
+    with closing(KeptWard(settings, at_us=NOW_US)):
+        pass
+    with closing(KeptWard(settings, at_us=LATER_US)) as ward:
+        assert (subjects(ward), ward.begun) == (["p-1"], True)
 
 
 def test_whom_a_file_alone_put_there_leaves_and_nobody_else(tmp_path: Path) -> None:
