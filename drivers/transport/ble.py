@@ -91,7 +91,7 @@ class BleTransport(Transport):
         self._wanted = Wanted(address, name, service, known)
         self._placed: Placed | None = None
         self._connected_before = False
-        self._lost_starts = 0  # in a row
+        self._lost_starts, self._lost_by = 0, ""  # in a row, and the address that they were of
 
     async def search(self) -> None:
         """Wait for an advertisement."""
@@ -142,8 +142,11 @@ class BleTransport(Transport):
         BlueZ pairs by itself where a device asks for keys, and ends the link without a word where that fails.
         """
         at_start = isinstance(error, LinkLostError) and error.at_start
-        self._lost_starts = self._lost_starts + 1 if at_start else 0
         placed = self._placed
+        address = placed.device.address if placed is not None else ""
+        if address != self._lost_by:  # another device of the name: what one does says nothing of the other
+            self._lost_starts, self._lost_by = 0, address
+        self._lost_starts = self._lost_starts + 1 if at_start else 0
         if self._lost_starts < LOST_STARTS or placed is None or not placed.radio.has_no_keys(placed.device):
             return error
         times = f"{self._lost_starts} times in a row"

@@ -6,14 +6,17 @@ import asyncio
 import time
 from itertools import pairwise
 from pathlib import Path
-from typing import ClassVar
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 
-from drivers.errors import AdapterError, DialogueError, NotFoundError
+from drivers.errors import AdapterError, DialogueError, LinkLostError, NotFoundError
 from drivers.movella_dot.driver import MovellaDot
 from drivers.registry import make_driver
+from drivers.transport.ble import BleTransport
 from drivers.transport.radio import Wanted, open_radio
+from drivers.transport.troubles import UNPAIRED
 from simulators.devices.heart_rate import HeartRateStrap
 from simulators.devices.movella_dot import MovellaDot as SimulatedDot
 from simulators.motion.timeline import Timeline
@@ -212,3 +215,24 @@ async def test_stopping_the_radio_ends_a_search_with_a_reason(socket: Path) -> N
         await radio.stop()
         with pytest.raises(AdapterError, match="the radio was stopped"):
             await search
+
+
+async def test_lost_starts_of_two_devices_of_one_name_are_not_counted_together() -> None:
+    """Which of them is unpaired is what nobody knows then; three of the same are told."""
+
+    class InRange:
+        def __init__(self, *addresses: str) -> None:
+            self.addresses = iter(addresses)
+
+        async def place(self, *_: object, **__: object) -> Any:
+            radio = SimpleNamespace(has_no_keys=lambda _device: True)
+            return SimpleNamespace(device=SimpleNamespace(address=next(self.addresses)), radio=radio)
+
+    radio: Any = InRange("AA", "AA", "BB", "BB", "BB")
+    transport = BleTransport(radio, name="strap")
+    problems = []
+    for _ in range(5):
+        await transport.search()
+        told = transport.explain(LinkLostError("the link was lost", at_start=True))
+        problems.append(getattr(told, "problem", ""))
+    assert problems == ["", "", "", "", UNPAIRED]
