@@ -27,22 +27,25 @@ def trace_of_ward(settings: Settings, ask_broker: AskBroker | None) -> str:
     """Return what shows that a gateway had a ward before, in words; empty if nothing does."""
     if aside := sorted(path.name for kind in SET_ASIDE for path in settings.site.data.glob(kind)):
         return f"{aside[0]} was set aside"
-    if _was_stored(settings):
-        return "the history has measurements of it"
+    if stored := _stored(settings):
+        return stored
     if known_devices(settings).read():
         return "it has met devices"
     topic = ask_broker() if ask_broker is not None else ""
     return f"the broker still has {topic}" if topic else ""
 
 
-def _was_stored(settings: Settings) -> bool:
-    """Whether the history of this computer has anything of the gateway; not where it cannot be read."""
+def _stored(settings: Settings) -> str:
+    """Return what the history of this computer shows, in words: a damaged one is a trace, one that is being made none."""
     path = (settings.historian.database or settings.site.data / "history.db").absolute()
     if not path.exists():
-        return False
+        return ""
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as db:
             query = "SELECT 1 FROM epochs WHERE gateway = ? AND received > 0"
-            return db.execute(query, (settings.site.gateway,)).fetchone() is not None
-    except sqlite3.Error:
-        return False
+            was_stored = db.execute(query, (settings.site.gateway,)).fetchone() is not None
+            return "the history has measurements of it" if was_stored else ""
+    except sqlite3.OperationalError:  # it is just being made, or another one writes
+        return ""
+    except sqlite3.DatabaseError:
+        return f"{path.name} is damaged"

@@ -358,6 +358,7 @@ def leave_history(settings: Settings) -> None:
 
 TRACES: dict[str, Callable[[Settings], object]] = {
     "the history has measurements of it": leave_history,
+    "history.db is damaged": lambda s: (s.site.data.parent / "history.db").write_bytes(b"nonsense" * 1000),
     "it has met devices": lambda settings: known_devices(settings).judge(settings.slot[0].device[0], Identity("s-1")),
     "outbox.db.corrupt-1 was set aside": lambda s: (s.site.data / "outbox.db.corrupt-1").write_bytes(b"nonsense"),
     "the broker still has rehab/v1/demo/gateway-1/ward": lambda _: None,
