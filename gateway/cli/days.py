@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import csv
-import sqlite3
 import sys
 import time
 from collections import Counter
-from contextlib import closing
 from itertools import groupby
 from typing import Final
 
 from rich.table import Table
 
 from config.settings import Settings
-from gateway.cli.report import open_reader
+from gateway.cli.report import read_from
 from gateway.cli.terminal import Terminal
 from gateway.dashboard.results_api import json_of
-from gateway.model.usage import UsageError
 from gateway.results.days import Days, Outcomes, make_days
 from gateway.results.milestones import monday
-from gateway.results.trend import DAY_US, UnknownSubjectError
+from gateway.results.trend import DAY_US
 from gateway.results.wording import number
 from gateway.texts.languages import text
 
@@ -39,13 +36,7 @@ SHOWN: Final = {
 def print_days(settings: Settings, subject: str, *, back: int, as_json: bool, as_csv: bool) -> None:
     """Print the days of a subject; raises UsageError."""
     now_us = time.time_ns() // 1000
-    with closing(open_reader(settings)) as reader:
-        try:
-            found = make_days(reader, subject, now_us - back * DAY_US, now_us)
-        except UnknownSubjectError as error:
-            raise UsageError(str(error).rstrip(".")) from None
-        except sqlite3.Error as error:
-            raise UsageError(f"{reader.path} cannot be read: {error}") from None
+    found = read_from(settings, lambda reader: make_days(reader, subject, now_us - back * DAY_US, now_us))
     if as_json:
         sys.stdout.buffer.write(json_of(found) + b"\n")
     elif as_csv:

@@ -6,9 +6,10 @@ import os
 import sqlite3
 import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import get_args
+from typing import TypeVar, get_args
 
 from rich.table import Table
 
@@ -22,11 +23,12 @@ from gateway.machine.plain_text import visible
 from gateway.model.usage import UsageError
 from gateway.results import page, pdf
 from gateway.results.bands import band_groups
-from gateway.results.past_sessions import UnknownSessionError
+from gateway.results.past_sessions import UnknownSessionError, UnknownSubjectError
 from gateway.results.report import Wanted, make_report
-from gateway.results.trend import DAY_US, By, UnknownSubjectError, Window, make_trend
+from gateway.results.trend import DAY_US, By, Window, make_trend
 from gateway.results.wording import day, with_unit
 
+Made = TypeVar("Made")
 PRIVATE = 0o600
 """A report is about somebody: nobody else on this computer reads the file."""
 
@@ -35,13 +37,8 @@ def write(settings: Settings, wanted: Wanted, *, html: Path | None, pdf_file: Pa
     """Write the report of a session into files, or print it as JSON; raises UsageError, ConfigError, PdfError."""
     if html is None and pdf_file is None and not as_json:
         raise UsageError("say where to: --pdf FILE, --html FILE, or --json")
-    with closing(open_reader(settings)) as reader:
-        try:
-            report = make_report(reader, wanted, band_groups(settings), now_us=time.time_ns() // 1000)
-        except UnknownSessionError as error:
-            raise UsageError(str(error).rstrip(".")) from None
-        except sqlite3.Error as error:
-            raise UsageError(f"{reader.path} cannot be read: {error}") from None
+    now_us, groups = time.time_ns() // 1000, band_groups(settings)
+    report = read_from(settings, lambda reader: make_report(reader, wanted, groups, now_us=now_us))
     if as_json:
         sys.stdout.buffer.write(json_of(report) + b"\n")
     text = page.render(report, head=styles())
@@ -59,6 +56,17 @@ def open_reader(settings: Settings) -> HistoryReader:
     return HistoryReader(path)
 
 
+def read_from(settings: Settings, make: Callable[[HistoryReader], Made]) -> Made:
+    """Return what is made of the history; raises UsageError where it knows no such session or subject, or is unread."""
+    with closing(open_reader(settings)) as reader:
+        try:
+            return make(reader)
+        except (UnknownSessionError, UnknownSubjectError) as error:
+            raise UsageError(str(error).rstrip(".")) from None
+        except sqlite3.Error as error:
+            raise UsageError(f"{reader.path} cannot be read: {error}") from None
+
+
 def print_trend(settings: Settings, subject: str, *, days: float, metric: str, by: str, as_json: bool) -> None:
     """Print the trend of a subject; raises UsageError."""
     step: By | None = next((one for one in get_args(By) if one == by), None)
@@ -67,13 +75,8 @@ def print_trend(settings: Settings, subject: str, *, days: float, metric: str, b
     if metric and metric not in CATALOGUE:
         raise UsageError(f"'{metric}' is no metric{suggestion(metric, CATALOGUE)}")
     now_us = time.time_ns() // 1000
-    with closing(open_reader(settings)) as reader:
-        try:
-            trend = make_trend(reader, subject, Window(now_us - int(days * DAY_US), now_us, metric, step))
-        except UnknownSubjectError as error:
-            raise UsageError(str(error).rstrip(".")) from None
-        except sqlite3.Error as error:
-            raise UsageError(f"{reader.path} cannot be read: {error}") from None
+    window = Window(now_us - int(days * DAY_US), now_us, metric, step)
+    trend = read_from(settings, lambda reader: make_trend(reader, subject, window))
     if as_json:
         sys.stdout.buffer.write(json_of(trend) + b"\n")
         return

@@ -29,9 +29,9 @@ from gateway.history.reader import HistoryReader
 from gateway.results import page, pdf
 from gateway.results.bands import band_groups
 from gateway.results.days import MOST_DAYS, make_days
-from gateway.results.past_sessions import UnknownSessionError
+from gateway.results.past_sessions import UnknownSessionError, UnknownSubjectError
 from gateway.results.report import Report, Wanted, make_report
-from gateway.results.trend import DAY_US, LONGEST_DAYS, By, UnknownSubjectError, Window, make_trend
+from gateway.results.trend import DAY_US, LONGEST_DAYS, By, Window, make_trend
 from gateway.texts.languages import spoken, text
 
 SESSION = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
@@ -155,15 +155,7 @@ async def trend_data(request: web.Request) -> web.Response:
         return _json(
             {"error": f"days (1 to {LONGEST_DAYS}), metric and by (session, day or week) are as they may be"}, 400
         )
-    results, subject = request.app[RESULTS], request.match_info["subject"]
-    try:
-        trend = await _in_turn(results.reading, partial(make_trend, results.reader, subject, window))
-    except UnknownSubjectError as error:
-        return _json({"error": str(error)}, 404)
-    except sqlite3.Error as error:
-        return _json({"error": text("answers.history_unread", error=error)}, 503)
-    _note(request, "trend", subject, "")
-    return _json(trend)
+    return await _of_subject(request, lambda reader, subject: make_trend(reader, subject, window))
 
 
 async def days_data(request: web.Request) -> web.Response:
@@ -171,16 +163,22 @@ async def days_data(request: web.Request) -> web.Response:
     asked = request.query.get("days", "")
     if asked and not (asked.isdecimal() and 1 <= int(asked) <= MOST_DAYS):
         return _json({"error": f"days is 1 to {MOST_DAYS}"}, 400)
-    results, subject, now_us = request.app[RESULTS], request.match_info["subject"], time.time_ns() // 1000
+    now_us = time.time_ns() // 1000
     from_us = now_us - int(asked or DEFAULT_DAYS) * DAY_US
+    return await _of_subject(request, lambda reader, subject: make_days(reader, subject, from_us, now_us))
+
+
+async def _of_subject(request: web.Request, make: Callable[[HistoryReader, str], Any]) -> web.Response:
+    """Return what is made of the history of a subject as JSON, and note who looked."""
+    results, subject = request.app[RESULTS], request.match_info["subject"]
     try:
-        days = await _in_turn(results.reading, partial(make_days, results.reader, subject, from_us, now_us))
+        made = await _in_turn(results.reading, lambda: make(results.reader, subject))
     except UnknownSubjectError as error:
         return _json({"error": str(error)}, 404)
     except sqlite3.Error as error:
         return _json({"error": text("answers.history_unread", error=error)}, 503)
     _note(request, "trend", subject, "")
-    return _json(days)
+    return _json(made)
 
 
 def _window(request: web.Request) -> Window | None:

@@ -22,8 +22,8 @@ from gateway.history.minutes import MINUTE_US
 from gateway.history.reader import HistoryReader
 from gateway.model.measurement import Quality
 from gateway.results.milestones import monday
-from gateway.results.past_sessions import PastSession, sessions_of
-from gateway.results.trend import DAY_US, TrendLine, UnknownSubjectError, Window, lines_of
+from gateway.results.past_sessions import PastSession, shown_of
+from gateway.results.trend import DAY_US, TrendLine, Window, lines_of
 from gateway.texts.languages import text
 
 MOST_DAYS: Final = 92
@@ -95,15 +95,8 @@ class _Row(NamedTuple):
 
 
 def make_days(reader: HistoryReader, subject: str, from_us: int, to_us: int) -> Days:
-    """Return the days of a subject, each whole; raises UnknownSubjectError, sqlite3.Error.
-
-    Simulated and real numbers are never mixed: those of the newest session are shown.
-    """
-    every = sessions_of(reader, subject)
-    if not every:
-        raise UnknownSubjectError(text("answers.knows_nobody", subject=subject))
-    simulated = every[-1].simulated
-    shown = [one for one in every if one.simulated == simulated and not one.discarded]
+    """Return the days of a subject, each whole, as `shown_of` chooses; raises UnknownSubjectError, sqlite3.Error."""
+    shown, simulated, _ = shown_of(reader, subject)
     from_us = from_us // DAY_US * DAY_US
     window = Window(from_us, to_us, by="day")
     sums = {metric: _sums_of_days(lines_of(reader, shown, metric, window)) for metric in SUMMED}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.history.reader import HistoryReader
 from gateway.results.plans import has_table
@@ -50,6 +50,31 @@ class PastSession:
 
 class UnknownSessionError(LookupError):
     """There is no such session, or there is more than one; the text says so."""
+
+
+class UnknownSubjectError(LookupError):
+    """The history knows nobody of that pseudonym; the text says so."""
+
+
+class Shown(NamedTuple):
+    """The sessions of a subject that are looked at together: all simulated, or none; discarded ones left out."""
+
+    sessions: list[PastSession]
+    simulated: bool
+    both_kinds: bool
+
+
+def shown_of(reader: HistoryReader, subject: str) -> Shown:
+    """Return what is shown of a subject over time; raises UnknownSubjectError, sqlite3.Error.
+
+    Simulated and real numbers are never mixed: those of the newest session are shown.
+    """
+    every = sessions_of(reader, subject)
+    if not every:
+        raise UnknownSubjectError(text("answers.knows_nobody", subject=subject))
+    simulated = every[-1].simulated
+    shown = [one for one in every if one.simulated == simulated and not one.discarded]
+    return Shown(shown, simulated, len({one.simulated for one in every}) > 1)
 
 
 def sessions_of(reader: HistoryReader, subject: str) -> list[PastSession]:

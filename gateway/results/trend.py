@@ -19,10 +19,9 @@ from gateway.model.entered import is_entered
 from gateway.model.measurement import Quality
 from gateway.results.by_hand import DEGRADED, INVALID, OK, Row, standing
 from gateway.results.milestones import Milestone, Week, milestones_of, weeks_of
-from gateway.results.past_sessions import PastSession, sessions_of
+from gateway.results.past_sessions import PastSession, shown_of
 from gateway.results.plans import plans_of
 from gateway.results.values import LEFT_OUT, order, uncounted
-from gateway.texts.languages import text
 
 By = Literal["session", "day", "week"]
 DAY_US: Final = 86_400_000_000
@@ -109,20 +108,9 @@ class Window:
         return self.by or ("session" if days <= BY_SESSION_DAYS else "day" if days <= BY_DAY_DAYS else "week")
 
 
-class UnknownSubjectError(LookupError):
-    """The history knows nobody of that pseudonym; the text says so."""
-
-
 def make_trend(reader: HistoryReader, subject: str, window: Window) -> Trend:
-    """Return the trend of a subject; raises UnknownSubjectError, sqlite3.Error.
-
-    Simulated and real numbers are never mixed: those of the newest session are shown.
-    """
-    every = sessions_of(reader, subject)
-    if not every:
-        raise UnknownSubjectError(text("answers.knows_nobody", subject=subject))
-    simulated = every[-1].simulated
-    shown = [one for one in every if one.simulated == simulated and not one.discarded]
+    """Return the trend of a subject, as `shown_of` chooses; raises UnknownSubjectError, sqlite3.Error."""
+    shown, simulated, both_kinds = shown_of(reader, subject)
     metrics = metrics_of(reader, subject)
     metric = window.metric or next((one for one in (*FIRST_SHOWN, *metrics) if one in metrics), "")
     plans = plans_of(reader, subject)
@@ -132,7 +120,7 @@ def make_trend(reader: HistoryReader, subject: str, window: Window) -> Trend:
         milestones_of(reader, subject, shown, window.from_us, window.to_us),
         weeks_of(shown, plans, window.from_us, window.to_us),
         plans[-1].bands if plans else "", len(shown), shown[0].started_us if shown else None,
-        len({one.simulated for one in every}) > 1,
+        both_kinds,
     )  # fmt: skip
 
 

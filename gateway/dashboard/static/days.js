@@ -1,13 +1,11 @@
 // Days and weeks of one person: hours worn and upright, steps, walking bouts. Bars, a sentence and a table.
 
-import { $, make, say } from "./dom.js";
+import { $, make, say, svg } from "./dom.js";
 import { t } from "./texts.js";
 import { day, number } from "./words.js";
 
 const DAY_US = 86_400e6;
-const FULL_H = 10; // of wear: a day of fewer hours says little, and is no part of its week
 const [WIDE, HIGH, TOP] = [1000, 100, 14];
-const SVG = "http://www.w3.org/2000/svg";
 const COLUMNS = [
   ["wear_time", 1], ["upright_time", 2], ["sedentary_time", 2], ["n_steps", 0], ["total_walking_duration_min", 1],
   ["wb_all__count", 0], ["wb_30__walking_speed_mps__avg", 2],
@@ -24,30 +22,24 @@ function median(values) {
 
 const shown = (value, digits) => (known(value) ? number(value, digits) : "–");
 
-function sentence(days, highest) {
+function sentence({ days, weeks }, highest) {
   if (!days.length) return t("days.none");
   const of = (name) => median(days.map(({ outcomes }) => outcomes[name]));
   return t("days.sentence", {
-    days: counted(days.length), full: String(days.filter(({ outcomes }) => outcomes.wear_time >= FULL_H).length),
+    days: counted(days.length), full: String(weeks.reduce((sum, { n_days: n }) => sum + n, 0)),
     upright: shown(of("upright_time"), 1), steps: shown(of("n_steps"), 0), highest: number(highest, 1),
   });
 }
 
 // One bar a day from the first to the last; a day without measurements has none, and its place.
 function bars(days, highest) {
-  const image = document.createElementNS(SVG, "svg");
-  for (const [name, value] of Object.entries({ viewBox: `0 0 ${WIDE} 130`, preserveAspectRatio: "none", "aria-hidden": "true" })) image.setAttribute(name, value);
+  const image = svg("svg", { viewBox: `0 0 ${WIDE} 130`, preserveAspectRatio: "none", "aria-hidden": "true" });
   const [first, last] = [days[0].at_us, days.at(-1).at_us];
   const wide = WIDE / Math.max(14, (last - first) / DAY_US + 1);
-  const add = (tag, attributes) => {
-    const node = document.createElementNS(SVG, tag);
-    for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-    image.append(node);
-  };
-  add("line", { class: "base", x1: 0, x2: WIDE, y1: TOP + HIGH, y2: TOP + HIGH });
+  image.append(svg("line", { class: "base", x1: 0, x2: WIDE, y1: TOP + HIGH, y2: TOP + HIGH }));
   for (const { at_us: at, outcomes, quality } of days) {
     const high = highest ? ((outcomes.upright_time ?? 0) / highest) * HIGH : 0;
-    if (high) add("rect", { class: quality === "ok" ? "done" : "little", x: ((at - first) / DAY_US + 0.15) * wide, y: TOP + HIGH - high, width: wide * 0.7, height: high });
+    if (high) image.append(svg("rect", { class: quality === "ok" ? "done" : "little", x: ((at - first) / DAY_US + 0.15) * wide, y: TOP + HIGH - high, width: wide * 0.7, height: high }));
   }
   return image;
 }
@@ -64,7 +56,7 @@ export function showDays(told) {
   }
   const { days, weeks } = told;
   const highest = Math.max(0, ...days.map(({ outcomes }) => outcomes.upright_time ?? 0));
-  const words = sentence(days, highest);
+  const words = sentence(told, highest);
   say($("days-sentence"), words);
   $("days-bars").setAttribute("aria-label", words);
   $("days-bars").hidden = !highest;

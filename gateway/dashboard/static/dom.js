@@ -20,6 +20,14 @@ export function make(tag, properties = {}, ...children) {
   return node;
 }
 
+// The same of a drawing.
+export function svg(tag, attributes, text) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  if (text !== undefined) node.textContent = text;
+  return node;
+}
+
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }

@@ -1,22 +1,15 @@
 // Left and right, stride by stride: left bars stand up, right bars hang down, each stance (full) then swing (light).
 
-import { $, attribute, keep, make, mark, say } from "./dom.js";
+import { $, attribute, keep, make, mark, say, svg } from "./dom.js";
 import { t } from "./texts.js";
 import { number, sideWords } from "./words.js";
 
-const SVG = "http://www.w3.org/2000/svg";
 const COUNT = 20;
 const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [440, 196, 58, 4, 4];
 const MIDDLE = HEIGHT / 2;
 const HALF = MIDDLE - TOP - BOTTOM / 2;
 const COLUMN = (WIDTH - LEFT) / COUNT;
 const PARTS = ["stance", "swing"];
-
-function shape(name, attributes) {
-  const node = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  return node;
-}
 
 const mean = (numbers) => (numbers.length ? numbers.reduce((sum, x) => sum + x, 0) / numbers.length : null);
 const known = (strides, key) => strides.map((stride) => stride[key]).filter((x) => typeof x === "number");
@@ -33,7 +26,7 @@ function means(strides) {
 export class Strides {
   constructor() {
     this.key = "";
-    this.svg = shape("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" });
+    this.svg = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" });
     $("strides-chart").append(this.svg);
     const head = (words) => make("thead", {}, make("tr", {}, ...words.map((text) => make("th", { scope: "col", textContent: text }))));
     $("means").append(head([t("common.side"), t("strides.stride_s"), t("strides.step_s"), t("strides.stance"), t("strides.swing")]), make("tbody"));
@@ -58,14 +51,14 @@ export class Strides {
     for (let mark = 0.5; mark <= room; mark += 0.5) {
       for (const direction of [-1, 1]) {
         const y = MIDDLE + direction * mark * scale;
-        nodes.push(shape("line", { x1: LEFT, x2: WIDTH, y1: y, y2: y, class: "grid" }));
+        nodes.push(svg("line", { x1: LEFT, x2: WIDTH, y1: y, y2: y, class: "grid" }));
         if (mark % 1 === 0) nodes.push(this.#text(LEFT - 5, y + 4, `${mark} s`, "", "end"));
       }
     }
     for (const [side, strides] of Object.entries(sides)) {
       strides.forEach((stride, i) => nodes.push(...this.#bar(side, stride, COUNT - strides.length + i, scale)));
     }
-    nodes.push(shape("line", { x1: LEFT, x2: WIDTH, y1: MIDDLE, y2: MIDDLE, class: "axis" }));
+    nodes.push(svg("line", { x1: LEFT, x2: WIDTH, y1: MIDDLE, y2: MIDDLE, class: "axis" }));
     nodes.push(this.#text(4, MIDDLE - 8, t("strides.left"), "side left"), this.#text(4, MIDDLE + 18, t("strides.right"), "side right"));
     this.svg.replaceChildren(...nodes);
   }
@@ -79,7 +72,7 @@ export class Strides {
       const height = length * scale;
       const y = side === "left" ? MIDDLE - from - height : MIDDLE + from;
       from += height;
-      return shape("rect", {
+      return svg("rect", {
         x: LEFT + column * COLUMN + 2.5, y, width: COLUMN - 5, height,
         class: `${side} ${part}${stride.quality === "ok" ? "" : " doubt"}`,
       });
@@ -87,7 +80,7 @@ export class Strides {
   }
 
   #text(x, y, words, className, anchor = "start") {
-    const node = shape("text", { x, y, class: className, "text-anchor": anchor });
+    const node = svg("text", { x, y, class: className, "text-anchor": anchor });
     node.textContent = words;
     return node;
   }

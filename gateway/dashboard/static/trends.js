@@ -2,7 +2,7 @@
 
 import uPlot from "./vendor/uPlot.esm.js";
 import { showDays } from "./days.js";
-import { $, ROOT, colour, keep, make, onColourChange, say, speak } from "./dom.js";
+import { $, ROOT, colour, keep, make, onColourChange, say, speak, svg } from "./dom.js";
 import { leaveIfOver, signedIn } from "./session.js";
 import { inMyLanguage, t } from "./texts.js";
 import { day, number, qualityWords, sideWords } from "./words.js";
@@ -14,7 +14,6 @@ const USUAL = 2.5; // a line over more than so many usual distances would be mad
 const ANSWER_MS = 15_000;
 const MOST_DAYS = 92; // that are told one by one
 const WEEKS_WIDE = 1000;
-const SVG = "http://www.w3.org/2000/svg";
 const DASHES = [[], [8, 5], [2, 4], [12, 4, 2, 4]];
 
 const subject = decodeURIComponent(location.pathname.split("/").pop());
@@ -210,13 +209,6 @@ function showMeasure() {
 function cell(point, digits) {
   if (!point || point.value === null) return "–";
   return `${number(point.value, digits)}${point.quality === "ok" ? "" : ` (${qualityWords(point.quality)})`}`;
-}
-
-function svg(tag, attributes, text) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  if (text !== undefined) node.textContent = text;
-  return node;
 }
 
 function weeksKey(weeks, hasPlan) {

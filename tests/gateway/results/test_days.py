@@ -12,7 +12,8 @@ from gateway.history.history import History
 from gateway.history.minutes import delete_rows
 from gateway.history.reader import HistoryReader
 from gateway.results.days import Days, make_days
-from gateway.results.trend import DAY_US, UnknownSubjectError, Window, make_trend
+from gateway.results.past_sessions import UnknownSubjectError
+from gateway.results.trend import DAY_US, Window, make_trend
 from tests.gateway.history.ward_gateway import us
 from tests.gateway.results.clinic import DAY_S, EARLY_S, FULL, SUBJECT, Clinic, monday_before
 

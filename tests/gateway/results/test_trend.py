@@ -9,7 +9,8 @@ import pytest
 
 from gateway.history.reader import HistoryReader
 from gateway.results.milestones import WEEK_US, monday
-from gateway.results.trend import DAY_US, By, Trend, UnknownSubjectError, Window, make_trend
+from gateway.results.past_sessions import UnknownSubjectError
+from gateway.results.trend import DAY_US, By, Trend, Window, make_trend
 from tests.gateway.history.ward_gateway import us
 from tests.gateway.results.clinic import DAY_S, SUBJECT, Clinic
 
