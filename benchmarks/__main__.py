@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import cold, drivers, history, latency, replay, start, strides, ward
-from benchmarks.entry import Entry
+from benchmarks.entry import Entry, show
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -31,15 +31,6 @@ def orientation(peers: Path | None) -> list[Entry]:
         subprocess.run(command, check=True)  # noqa: S603 - our own module
         found: dict[str, dict[str, Any]] = json.loads(answer.read_text("utf-8"))
     return [Entry(name, each["value"], each["unit"], each["goal"]) for name, each in found.items()]
-
-
-def show(entries: list[Entry]) -> None:
-    """Print the table."""
-    width = max(len(entry.name) for entry in entries)
-    for entry in entries:
-        goal = "" if entry.goal is None else f"{'>=' if entry.above else '<='} {entry.goal:g}"
-        verdict = "" if entry.goal is None else "ok" if entry.ok else "MISSED"
-        print(f"{entry.name:{width}}  {entry.value:12,.3g} {entry.unit:10} {goal:10} {verdict}")
 
 
 def main() -> None:

@@ -13,7 +13,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from benchmarks.entry import Entry, bytecode
+from benchmarks.entry import Entry, bytecode, show
 from simulators.body.body import WalkingBody
 from simulators.body.heart import Heart
 from simulators.body.programme import Walk
@@ -118,6 +118,4 @@ def entries() -> list[Entry]:
 
 
 if __name__ == "__main__":
-    from benchmarks.__main__ import show
-
     show(entries())

@@ -24,7 +24,7 @@ import aiohttp
 import orjson
 from playwright.async_api import Page, async_playwright
 
-from benchmarks.entry import Entry
+from benchmarks.entry import Entry, show
 from benchmarks.wall import GATEWAY, SITE, START_S, TILES_HZ, Still, heap, look, start
 from gateway.wire.topics import Topics
 from tests.browser import QUIET, chromium
@@ -137,8 +137,6 @@ def entries(options: argparse.Namespace) -> list[Entry]:
 
 def main() -> None:
     """Print the table."""
-    from benchmarks.__main__ import show
-
     parser = argparse.ArgumentParser(prog="python -m benchmarks.eight_hours", description=__doc__)
     parser.add_argument("--hours", type=float, default=HOURS)
     parser.add_argument("--beds", type=int, default=BEDS)

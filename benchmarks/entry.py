@@ -39,6 +39,15 @@ class Entry:
         return self.goal is None or (self.value >= self.goal if self.above else self.value <= self.goal)
 
 
+def show(entries: list[Entry]) -> None:
+    """Print the table."""
+    width = max(len(entry.name) for entry in entries)
+    for entry in entries:
+        goal = "" if entry.goal is None else f"{'>=' if entry.above else '<='} {entry.goal:g}"
+        verdict = "" if entry.goal is None else "ok" if entry.ok else "MISSED"
+        print(f"{entry.name:{width}}  {entry.value:12,.3g} {entry.unit:10} {goal:10} {verdict}")
+
+
 def bytecode(folder: Path) -> dict[str, str]:
     """Return an environment in which modules are loaded as an installation has them, compiled, whatever is set here."""
     kept = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder)}

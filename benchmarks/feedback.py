@@ -23,6 +23,7 @@ from typing import Any
 from playwright.async_api import Browser, async_playwright
 
 from benchmarks.entry import Entry
+from benchmarks.entry import show as show_table
 from benchmarks.latency import quantiles
 from config.loader import load
 from config.settings import Settings
@@ -108,8 +109,6 @@ def entries(seconds: float = SECONDS) -> list[Entry]:
 
 def main() -> None:
     """Print the table."""
-    from benchmarks.__main__ import show as show_table
-
     parser = argparse.ArgumentParser(prog="python -m benchmarks.feedback", description=__doc__)
     parser.add_argument("--seconds", type=float, default=SECONDS)
     options = parser.parse_args()

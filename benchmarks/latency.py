@@ -29,7 +29,7 @@ import numpy as np
 import orjson
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from benchmarks.entry import Entry
+from benchmarks.entry import Entry, show
 from config.loader import load
 from config.settings import Settings
 from gateway.broker.certificates import broker_for
@@ -306,8 +306,6 @@ def entries(beds: int = BEDS, seconds: float = SECONDS, busy: int = BUSY) -> lis
 
 def main() -> None:
     """Print the table."""
-    from benchmarks.__main__ import show
-
     parser = argparse.ArgumentParser(prog="python -m benchmarks.latency", description=__doc__)
     parser.add_argument("--beds", type=int, default=BEDS)
     parser.add_argument("--seconds", type=float, default=SECONDS)

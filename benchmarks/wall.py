@@ -23,7 +23,7 @@ from typing import Any
 import aiohttp
 from playwright.async_api import Browser, Page, async_playwright
 
-from benchmarks.entry import Entry
+from benchmarks.entry import Entry, show
 from benchmarks.latency import cpu_s
 from gateway.wire.topics import Topics
 from tests.browser import QUIET, chromium
@@ -196,8 +196,6 @@ def start(parts: ExitStack, folder: Path, command: Sequence[str]) -> subprocess.
 
 def main() -> None:
     """Print the table."""
-    from benchmarks.__main__ import show
-
     parser = argparse.ArgumentParser(prog="python -m benchmarks.wall", description=__doc__)
     parser.add_argument("--beds", type=int, default=BEDS)
     parser.add_argument("--viewers", type=int, default=VIEWERS)

@@ -48,6 +48,7 @@ from installer.contents import (
     python_of,
     read_lock,
 )
+from installer.debian import PROGRAMS, DebianError, release
 
 NAME_IN_PACKAGE = "sbom.cdx.json"
 SERIAL_SPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "rehab-gateway.sbom")
@@ -215,8 +216,6 @@ def _run(*command: str) -> str:
 
 def main() -> int:
     """Write the bill of what is installed here of the package's lock; 1 with a sentence where there is none."""
-    from installer.build import PROGRAMS, BuildError, release  # the builder knows this module, not the other way round
-
     parser = argparse.ArgumentParser(prog="make sbom", description=__doc__.partition("\n")[0])
     parser.add_argument("--environment", type=Path, default=Path(sysconfig.get_path("purelib")),
                         help="an environment's folder of packages (site-packages); default: this one's")  # fmt: skip
@@ -224,7 +223,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         text = bill(options.environment, programs=PROGRAMS, debian=release())
-    except (BuildError, ContentsError) as error:
+    except (ContentsError, DebianError) as error:
         print(f"sbom: {error}", file=sys.stderr)
         return 1
     options.out.parent.mkdir(parents=True, exist_ok=True)

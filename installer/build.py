@@ -22,13 +22,11 @@ from dsp.processor import TARGETS
 from gateway.machine.file_sum import sum_of_file
 from installer import bill_of_materials
 from installer.contents import ContentsError
+from installer.debian import PROGRAMS, PYTHON, DebianError, release
 from installer.signing import SignatureError, ship_keys, sign_sums, write_sums
 
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "rehab-gateway"
-PYTHON = Path("/usr/bin/python3")
-"""Debian's own: that of a developer (pyenv, conda) is not on the machine where the package is installed."""
-PROGRAMS = ("mosquitto", "bluez", "ca-certificates")
 WITHOUT = ("direct_url.json", "INSTALLER", "REQUESTED")
 """What an installer notes of itself; the first names the folder in which the package was made."""
 COMPILER = ROOT / "installer" / "compile_kernels.py"
@@ -61,14 +59,6 @@ def show(*command: str | Path, **environment: str) -> None:
     done = subprocess.run(list(map(str, command)), env=os.environ | environment, cwd="/", check=False)
     if done.returncode:
         raise BuildError(f"{' '.join(map(str, command))} ended with {done.returncode}")
-
-
-def release() -> str:
-    """Return which Debian this is: ``12``; raises BuildError where it is none."""
-    words = dict(line.split("=", 1) for line in Path("/etc/os-release").read_text("utf-8").splitlines() if "=" in line)
-    if words.get("ID", "").strip('"') not in {"debian", "raspbian"} or not PYTHON.exists():
-        raise BuildError("the package is made on the Debian that it is for, with its own python3 and python3-venv")
-    return words["VERSION_ID"].strip('"')
 
 
 def version() -> str:
@@ -221,7 +211,7 @@ def main() -> int:
     options = parser.parse_args()
     try:
         package = build(options.out, options.work)
-    except (BuildError, ContentsError) as error:
+    except (BuildError, ContentsError, DebianError) as error:
         print(f"package: {error}", file=sys.stderr)
         return 1
     write_sums(options.out)

@@ -16,6 +16,7 @@ from license_expression import get_spdx_licensing
 from packaging.utils import canonicalize_name
 
 from installer.contents import carried_files, licence_texts, locked_distributions
+from installer.debian import PROGRAMS
 
 FITTING = frozenset({
     "0BSD", "Apache-2.0", "Apache-2.0 WITH LLVM-exception", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT",
@@ -177,8 +178,6 @@ def page(distributions: list[Distribution], programs: tuple[str, ...]) -> str:
 
 def main() -> int:
     """Print the page for what is installed here of the package's lock."""
-    from installer.build import PROGRAMS  # the builder knows this module, not the other way round
-
     sys.stdout.write(page(locked_distributions(Path(sysconfig.get_path("purelib"))), PROGRAMS))
     return 0
 

@@ -14,6 +14,7 @@ from config.settings import Placement
 from drivers.exoskeleton import FAULTS, STATE, STREAM, UNITS
 from dsp.exoskeleton_metrics import EXOSKELETON
 from dsp.exoskeleton_stride_metrics import EXOSKELETON_DOSE, EXOSKELETON_STRIDES
+from gateway.analysis.imu import IMU
 from gateway.analysis.modality import Modality, Signal
 from gateway.analysis.motions import METRICS as MOTION_METRICS
 
@@ -24,9 +25,6 @@ ON_THE_BODY: Final[tuple[Placement, ...]] = tuple(
     place for place in get_args(Placement) if place not in ("bedside", "exoskeleton")
 )
 WRISTS: Final[tuple[Placement, ...]] = ("wrist", "left_wrist", "right_wrist")
-IMU: Final = Signal(
-    "imu", ("acc_x", "acc_y", "acc_z", "gyr_x", "gyr_y", "gyr_z"), ("m/s2",) * 3 + ("rad/s",) * 3
-)  # fmt: skip
 
 ORIENTATION: Final = (
     "q_w", "q_x", "q_y", "q_z", "roll", "pitch", "yaw", "free_acc_x", "free_acc_y", "free_acc_z",

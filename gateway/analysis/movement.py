@@ -24,6 +24,7 @@ from gateway.analysis import movement_kernels
 from gateway.analysis.arms import ArmsOfPerson, arms_of_person
 from gateway.analysis.backs import BackBank
 from gateway.analysis.contacts import ContactBank, Part, steps_by
+from gateway.analysis.imu import IMU
 from gateway.analysis.joints import JointBank, SubjectJoints
 from gateway.analysis.motion_bank import SILENT_S as MOTION_SILENT_S
 from gateway.analysis.motion_bank import MotionBank
@@ -39,8 +40,6 @@ PAUSE_NOTICED_S = 3.0  # longer than any contact takes to be decided
 SILENT_S = 2.0  # a leg that has sent nothing for so long is not waited for
 LOOK_EVERY_S = 1.0  # at a person of whom nothing is new: a leg that falls silent is noticed in time
 EXOSKELETON = "exoskeleton"
-MOTION: Final = "imu"
-"""The stream that all of this is worked out from (`gateway.analysis.modalities.IMU`)."""
 
 
 class MovementOperators(WardOperators):
@@ -75,7 +74,7 @@ class MovementOperators(WardOperators):
 
         What measures no motion is none of them: a strap for the heart would be the best place to see a fall from.
         """
-        devices = {number: device for number, device in devices.items() if may_send(device, MOTION)}
+        devices = {number: device for number, device in devices.items() if may_send(device, IMU.stream)}
         placed = placements(devices)
         for number, device in devices.items():
             self._axes[number] = device.axes

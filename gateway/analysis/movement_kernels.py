@@ -22,8 +22,8 @@ from dsp.posture.watch import see
 from dsp.shank.contacts import ShankContacts
 from gateway.analysis.axes import picks, turn
 from gateway.analysis.contacts import Part, steps_by
+from gateway.analysis.imu import IMU
 from gateway.analysis.joints import pairs
-from gateway.analysis.modalities import IMU
 from gateway.analysis.motions import MOTIONS
 
 RATE_HZ = 100.0

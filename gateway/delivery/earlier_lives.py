@@ -9,7 +9,7 @@ from __future__ import annotations
 import orjson
 
 from gateway.delivery.leftover import AFTER_S, MOST_S, moved_range
-from gateway.outbox.earlier import EARLIER, earlier_key
+from gateway.outbox.lives import EARLIER, earlier_key, moved_key
 from gateway.outbox.outbox import Outbox
 from gateway.wire.receipt import Receipt
 
@@ -64,7 +64,7 @@ class EarlierLives:
     def _reached(self, epoch: str) -> int:
         """Return the last number that a life let go under its own name; what moved to another life is told there."""
         reached = int(self._outbox.facts.get(earlier_key(epoch)) or 0)
-        moved = self._outbox.facts.get(f"moved {epoch}")
+        moved = self._outbox.facts.get(moved_key(epoch))
         return min(reached, moved_range(moved)[0]) if moved else reached
 
     def _is_confirmed(self, epoch: str) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import orjson
 
 from gateway.machine.allowance import Allowance
-from gateway.outbox.earlier import earlier_key
+from gateway.outbox.lives import earlier_key
 from gateway.outbox.outbox import Outbox
 from gateway.wire.receipt import Receipt
 

@@ -23,6 +23,7 @@ from gateway.delivery.side_messages import SideMessages, Waveforms
 from gateway.delivery.state import PublisherState
 from gateway.machine.fault_counts import FaultCounts
 from gateway.model.row import Gap, Row
+from gateway.outbox.lives import moved_key
 from gateway.outbox.outbox import Outbox
 from gateway.wire.payload import MAX_GAPS
 from gateway.wire.receipt import HistorianNotice
@@ -127,7 +128,7 @@ class Sender:
     def _change_life(self) -> None:
         """Go on with the outbox's new life; what was read of the one before goes first."""
         schedule = self._life.schedule
-        if self._outbox.facts.get(f"moved {self._life.epoch}"):
+        if self._outbox.facts.get(moved_key(self._life.epoch)):
             # Its rows are elsewhere on disk, some under other numbers: none may go as what it was.
             schedule.drain()
             schedule.gaps(READ_GAPS)
@@ -203,7 +204,7 @@ class Sender:
         by_broker = not self._policy.by_receipt
         for box in self._outbox.earlier.outboxes:
             if box.epoch not in self._leftovers:
-                moved = moved_range(self._outbox.facts.get(f"moved {box.epoch}"))
+                moved = moved_range(self._outbox.facts.get(moved_key(box.epoch)))
                 self._leftovers[box.epoch] = Leftover(
                     box, moved=moved, by_broker=by_broker, after_s=self._resend_after_s
                 )

@@ -13,7 +13,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 
 import orjson
 
@@ -23,11 +23,10 @@ from gateway.model.row import Gap
 from gateway.outbox.file import CORRUPT, NO_END, OutboxFile
 from gateway.outbox.group import Group
 from gateway.outbox.incidents import Incidents
-from gateway.outbox.move import clear, left_behind
+from gateway.outbox.lives import left_behind
+from gateway.outbox.move import clear
 from gateway.outbox.salvage import Salvaged, SalvageError, epoch_of, salvage
-
-if TYPE_CHECKING:
-    from gateway.outbox.outbox import Outbox
+from gateway.outbox.state import OutboxState
 
 log = logging.getLogger(__name__)
 
@@ -35,13 +34,29 @@ KINDS = ("corrupt", "version", "replaced")
 """Of files that were set aside and may hold rows that nobody else has; those of another gateway are not ours to
 send."""
 IMPORTED = ".imported"
-EARLIER = "earlier "
-"""Begins the names of the facts that say how far each earlier life had got."""
 SIDES = ("-wal", "-shm", ".part", IMPORTED)
 """Ends of names that are no file of their own."""
 
 
-class Earlier:
+class Sendable(Protocol):
+    """A file of which what is left can be sent: an outbox."""
+
+    path: Path
+
+    def state(self) -> OutboxState:
+        """Return what is left of it."""
+
+    def gaps(self, limit: int) -> list[Gap]:
+        """Return the gaps that are not told yet, so many at most."""
+
+    def close(self) -> None:
+        """Let go of the file."""
+
+
+Box = TypeVar("Box", bound=Sendable)
+
+
+class Earlier(Generic[Box]):
     """Looks after what lies beside the file of an outbox.
 
     Args:
@@ -53,7 +68,7 @@ class Earlier:
         outboxes: What is left to be sent; grows and shrinks while the gateway runs.
     """
 
-    def __init__(self, path: Path, incidents: Incidents, make: Callable[[Path], Outbox] | None) -> None:
+    def __init__(self, path: Path, incidents: Incidents, make: Callable[[Path], Box] | None) -> None:
         self._path = path
         self._incidents = incidents
         self._make = make
@@ -61,7 +76,7 @@ class Earlier:
         self._closed = False
         self._threads: list[threading.Thread] = []
         self._expected: dict[str, tuple[int, int]] = {}
-        self.outboxes: list[Outbox] = []
+        self.outboxes: list[Box] = []
 
     @property
     def depth(self) -> int:
@@ -86,7 +101,7 @@ class Earlier:
         """Know that an earlier life gave numbers up to ``last``: those beyond ``released`` may be lost."""
         self._expected[epoch] = (released, last)
 
-    def finish(self, box: Outbox) -> None:
+    def finish(self, box: Box) -> None:
         """Close an outbox of which nothing is left, and remove its file."""
         with self._lock:
             if box in self.outboxes and not box.state().depth and not box.gaps(1):
@@ -188,11 +203,6 @@ class Earlier:
         if ".version-" not in path.name:  # a later program may know it
             _mark(path, {"why": why})
         self._incidents.add("set-aside-unreadable", text, file=path.name)
-
-
-def earlier_key(epoch: str) -> str:
-    """Return under which name an outbox keeps that it had an earlier life, with the last number of it that is known."""
-    return f"{EARLIER}{epoch}"
 
 
 def _marker(path: Path) -> Path:

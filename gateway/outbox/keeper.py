@@ -13,10 +13,10 @@ from gateway.machine.damage import suspicious
 from gateway.machine.file_lock import FileLock
 from gateway.machine.file_place import Place
 from gateway.machine.set_aside import set_aside
-from gateway.outbox.earlier import earlier_key
 from gateway.outbox.errors import DamagedError, FileError
 from gateway.outbox.file import OutboxFile
 from gateway.outbox.incidents import SPOILT, Incidents
+from gateway.outbox.lives import earlier_key
 from gateway.outbox.move import RESTORED, finish_move, move_on, rewrite
 from gateway.outbox.requests import Requests
 from gateway.outbox.state import OutboxState, by_reason

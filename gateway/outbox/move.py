@@ -17,6 +17,7 @@ from gateway.model.row import AUDIT, Chain, Row
 from gateway.outbox.eviction import NO_END
 from gateway.outbox.file import OutboxFile
 from gateway.outbox.group import Group
+from gateway.outbox.lives import earlier_key, left_behind, moved_key
 from gateway.outbox.pending import with_number
 
 RESTORED = "outbox-restored"
@@ -24,11 +25,6 @@ REWRITTEN = ".rewritten"
 NEW = ".new"
 CHUNK = 5_000
 """Rows moved at a time, so that memory stays small."""
-
-
-def left_behind(path: Path, epoch: str) -> Path:
-    """Return the name of the file of an earlier life."""
-    return path.with_name(f"{path.name}.left-{epoch}")
 
 
 def rewrite(file: OutboxFile, path: Path, change: Change, place: Place) -> Path | None:
@@ -72,7 +68,7 @@ def move_on(file: OutboxFile, path: Path, *, given: int, stored: int) -> dict[st
         chain = file.chain  # the audit goes on, so that its chain does too
         new.commit(Group(renumbered, last_seq=new.last_seq + len(rows), chain=chain), released=0, max_bytes=NO_END)
         moved += len(rows)
-    facts = {**file.facts, f"earlier {file.epoch}": str(file.last_seq), f"moved {file.epoch}": f"{given} {upto}"}
+    facts = {**file.facts, earlier_key(file.epoch): str(file.last_seq), moved_key(file.epoch): f"{given} {upto}"}
     fields: dict[str, str | int] = {
         "epoch": file.epoch, "gave": given, "stored": stored, "moved": moved, "new": new.epoch
     }  # fmt: skip

@@ -19,13 +19,14 @@ from gateway.model.measurements import Fields, Measurements
 from gateway.model.records import Record
 from gateway.model.row import Gap, Row
 from gateway.outbox.age_limit import AgeLimit
-from gateway.outbox.earlier import Earlier, earlier_key
+from gateway.outbox.earlier import Earlier
 from gateway.outbox.eviction import NO_END, TOO_OLD
 from gateway.outbox.facts import Facts
 from gateway.outbox.gap_table import OUTBOX_FULL
 from gateway.outbox.incidents import Incidents
 from gateway.outbox.keeper import FileKeeper, OtherGatewayError
 from gateway.outbox.limits import Limits
+from gateway.outbox.lives import earlier_key
 from gateway.outbox.pending import Pending, encode, with_number
 from gateway.outbox.requests import Requests
 from gateway.outbox.state import OutboxState, age_s, classes_of
@@ -89,7 +90,7 @@ class Outbox:
         self.aside = self._keeper.aside
         self.facts = Facts(self._pending, self._requests, self._keeper, self.limits)
         self._writer = OutboxWriter(
-            self._pending, self._requests, self._keeper, earlier=self.earlier, incidents=self.incidents,
+            self._pending, self._requests, self._keeper, on_life=self.earlier.look, incidents=self.incidents,
             limits=self.limits, ages=None if max_age_s is None else AgeLimit(max_age_s, now=now),
         )  # fmt: skip
         if on_commit:

@@ -12,7 +12,6 @@ from gateway.machine.damage import suspicious
 from gateway.machine.file_lock import HeldError
 from gateway.machine.set_aside import CORRUPT
 from gateway.outbox.age_limit import AgeLimit
-from gateway.outbox.earlier import Earlier
 from gateway.outbox.errors import FileError
 from gateway.outbox.eviction import TOO_OLD
 from gateway.outbox.incidents import SPOILT, Incidents
@@ -41,7 +40,7 @@ class OutboxWriter:
         pending: What waits to be written.
         requests: What else the next commit is asked to do; guarded by the condition of what is pending.
         keeper: The file, whichever it is at present.
-        earlier: What earlier lives have left: looked at when another life begins.
+        on_life: Called with the epoch of each life that begins: what earlier ones have left is looked at then.
         incidents: Where it is said what happened to rows.
         limits: How long rows may wait, and how much may lie on disk.
         ages: Which rows are too old; None keeps them all.
@@ -51,15 +50,15 @@ class OutboxWriter:
     """
 
     def __init__(
-        self, pending: Pending, requests: Requests, keeper: FileKeeper, *, earlier: Earlier, incidents: Incidents,
-        limits: Limits, ages: AgeLimit | None,
+        self, pending: Pending, requests: Requests, keeper: FileKeeper, *, on_life: Callable[[str], None],
+        incidents: Incidents, limits: Limits, ages: AgeLimit | None,
     ) -> None:  # fmt: skip
         self.listeners: list[Callable[[], None]] = []
         self._pending = pending
         self._wake = pending.condition
         self._requests = requests
         self._keeper = keeper
-        self._earlier = earlier
+        self._on_life = on_life
         self._incidents = incidents
         self._limits = limits
         self._ages = ages
@@ -77,7 +76,7 @@ class OutboxWriter:
         """
         try:
             self._keeper.open()
-            self._earlier.look(self._keeper.file.epoch)
+            self._on_life(self._keeper.file.epoch)
         except (sqlite3.OperationalError, OSError) as error:
             log.error("the outbox cannot be opened, measurements wait in memory: %s", error)  # noqa: TRY400
             self._keeper.leave_unopened(str(error))
@@ -166,7 +165,7 @@ class OutboxWriter:
                 self._keeper.begin_anew(*self._requests.contradicted)
         finally:
             if self._keeper.file.epoch != epoch:
-                self._earlier.look(self._keeper.file.epoch)
+                self._on_life(self._keeper.file.epoch)
 
     def _commit(self) -> None:
         file, before = self._keeper.file, self._keeper.state.dropped

@@ -8,7 +8,7 @@ import secrets
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,18 +16,13 @@ from typing import TypeVar
 
 from config.settings import Settings
 from gateway.analysis.known_drivers import KnownDrivers
-from gateway.analysis.needs import unready_frame
-from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.warm_up import is_kept, needs, warm_up, where
 from gateway.audit.audit import Audit
 from gateway.broker.certificates import broker_for
 from gateway.broker.door import FOLDER
 from gateway.broker.embedded import EmbeddedBroker
-from gateway.clocks.device_clock import NS
 from gateway.clocks.wall_clock import WallClock
 from gateway.delivery.publisher import Publisher
-from gateway.intake.frames import Origin, ward_frame
-from gateway.intake.steps import Ticker
 from gateway.machine.arithmetic import arithmetic
 from gateway.machine.file_lock import FileLock
 from gateway.machine.full_disk import takes_nothing
@@ -38,7 +33,7 @@ from gateway.machine.starting import Starting
 from gateway.machine.supervision import Supervision
 from gateway.machine.watchdog import ServiceManager, Watchdog
 from gateway.model.status import Status
-from gateway.model.ward import Ward, encode_ward, sessions_of, settings_of
+from gateway.model.ward import Ward, settings_of
 from gateway.outbox.outbox import Outbox
 from gateway.recordings.recorder import Recorder
 from gateway.recordings.recording import Header
@@ -46,6 +41,7 @@ from gateway.run.asking import topic_of_before
 from gateway.run.notice_answers import open_answers
 from gateway.run.pairing_commands import PairingCommands
 from gateway.run.preparation import Preparation
+from gateway.run.step_stream import StepStream
 from gateway.run.ward_commands import WardCommands
 from gateway.run.watch import Watch
 from gateway.run.work import Work, keep_free
@@ -82,8 +78,7 @@ class Gateway:
 
     Attributes:
         status: The newest status; empty before the first.
-        pipeline: While it runs, and after.
-        wanted: The ward after the last change: what the pipeline goes by within a step.
+        steps: What it measures by.
     """
 
     def __init__(
@@ -101,31 +96,9 @@ class Gateway:
         self.status: Status = {}
         self.supervision = Supervision()
         self._manager = manager or ServiceManager()
-        self._wall = wall or WallClock()
         self._topics = Topics(settings.site.site, settings.site.gateway)
-        self._real_ns = time.monotonic_ns()
-        self.origin = Origin(self._real_ns, self._wall.utc_us(self._real_ns))
-        self._started = datetime.fromtimestamp(self.origin.utc_us / 1e6, UTC).strftime("%Y%m%dt%H%M%Sz")
-        self.pipeline: Pipeline
-        self.wanted: Ward = ()
-        self.ticker = Ticker(self.origin.monotonic_ns, self.clock_ns)
-
-    def clock_ns(self) -> int:
-        """Return the monotonic clock; simulated time may run faster."""
-        return self._real_ns + round((time.monotonic_ns() - self._real_ns) * self.settings.speed)
-
-    def real_ns(self, clock_ns: int) -> int:
-        """Return the machine's monotonic time at a time of `clock_ns`."""
-        return self._real_ns + round((clock_ns - self._real_ns) / self.settings.speed)
-
-    def utc_us(self) -> int:
-        """Return the wall clock in UTC microseconds; simulated time where that runs faster, as in measurements."""
-        return self._wall.utc_us(self.clock_ns())
-
-    @property
-    def sessions(self) -> dict[str, str]:
-        """The session in force of each bed."""
-        return sessions_of(self.pipeline.ward)
+        self.steps = StepStream(settings, wall or WallClock())
+        self._started = datetime.fromtimestamp(self.steps.origin.utc_us / 1e6, UTC).strftime("%Y%m%dt%H%M%Sz")
 
     async def run(self, stop: asyncio.Event) -> None:
         """Serve until ``stop`` is set; then stop the devices, finish the pipeline and flush the outbox.
@@ -142,7 +115,7 @@ class Gateway:
         outbox = open_outbox(self.settings, self._lock)
         remove_left_over(self.settings.site.data)
         try:
-            ward = self._ward or open_ward(self.settings, self.utc_us())
+            ward = self._ward or open_ward(self.settings, self.steps.utc_us())
         except BaseException:
             outbox.close()
             raise
@@ -155,24 +128,24 @@ class Gateway:
     async def _run(self, stop: asyncio.Event, outbox: Outbox, ward: KeptWard, key: ReceiptKey | None) -> None:
         in_force = self._begin_run(ward)
         beds = settings_of(self.settings, in_force)
-        self.wanted = in_force
-        self.pipeline = Pipeline(beds, self.origin, sessions_of(in_force))
-        watch = Watch(self.pipeline, self._topics, simulated=self.settings.simulated)
+        self.steps.begin(beds, in_force)
+        watch = Watch(self.steps.pipeline, self._topics, simulated=self.settings.simulated)
         audit = Audit(outbox, self.settings)
-        event_delays = EventDelays(outbox, self.pipeline.intakes, self.real_ns)
+        event_delays = EventDelays(outbox, self.steps.pipeline.intakes, self.steps.real_ns)
         loop = asyncio.get_running_loop()
-        preparation = Preparation(lambda names: _call_in(loop, self._put_in_unready, tuple(names)))
-        answers = open_answers(self.settings, ward, self.told_us)
+        preparation = Preparation(lambda names: _call_in(loop, self.steps.put_in_unready, tuple(names)))
+        answers = open_answers(self.settings, ward, self.steps.told_us)
         commands = WardCommands(
-            self.settings, ward, audit, outbox, now_us=self.utc_us, prepare=preparation.need,
-            put_in=lambda after: _call_in(loop, self._put_in, after), answer=answers.desk.command,
+            self.settings, ward, audit, outbox, now_us=self.steps.utc_us, prepare=preparation.need,
+            put_in=lambda after: _call_in(loop, self.steps.put_in, after), answer=answers.desk.command,
             other=lambda name, payload: (pairing if name in ASKED_OF_PAIRING else watch).command(name, payload),
         )  # fmt: skip
         publisher = self._publisher(outbox, commands, event_delays, key)
         watch.publish, commands.publish = publisher.publish_live, publisher.set_ward
         recorder = self._recorder(beds) if self.settings.recorder.enabled else None
         work = Work(
-            self, audit=audit, event_delays=event_delays, outbox=outbox, publisher=publisher, recorder=recorder,
+            self.settings, self.steps, self.supervision, on_status=self._on_status, audit=audit,
+            event_delays=event_delays, outbox=outbox, publisher=publisher, recorder=recorder,
             ward_differs=ward.differs, preparing=preparation.state, answers=answers,
         )  # fmt: skip
         pairing = PairingCommands(work.desk(lambda: ward.state), loop)
@@ -193,16 +166,11 @@ class Gateway:
             closers = (outbox.flush, work.keep_sent, publisher.stop, preparation.close, commands.close, answers.close)
             await _end_all(*([recorder.close] if recorder else []), *closers)
 
-    def told_us(self) -> int:
-        """Return the present as the status tells it, UTC microseconds; simulated time may run faster."""
-        origin = self.pipeline.origin
-        return origin.to_utc_us((self.clock_ns() - origin.monotonic_ns) / NS)
-
     def _begin_run(self, ward: KeptWard) -> Ward:
         """Have the ward begin another run of the gateway; return it as it is in force."""
         # A machine that begins in 1970 each time would give two runs one name.
-        again = "" if self._wall.set else f"-{secrets.token_hex(3)}"
-        return ward.starts(self.origin.utc_us, again).in_force()
+        again = "" if self.steps.wall.set else f"-{secrets.token_hex(3)}"
+        return ward.starts(self.steps.origin.utc_us, again).in_force()
 
     def _publisher(
         self, outbox: Outbox, commands: WardCommands, event_delays: EventDelays, key: ReceiptKey | None
@@ -240,37 +208,18 @@ class Gateway:
             await supervision.end()
             await supervision.once("last steps", work.finish)
 
-    def on_status(self, status: Status) -> None:
+    def _on_status(self, status: Status) -> None:
         """Keep a status for whoever asks, and tell the service manager."""
         self.status = status
         self._manager.notify(STATUS=headline(status))
-
-    @property
-    def wall(self) -> WallClock:
-        """The watch over the wall clock."""
-        return self._wall
-
-    def _put_in(self, ward: Ward) -> None:
-        """Put a change of the ward into the step stream: it is in force from the end of its step."""
-        self.wanted = ward
-        self.ticker.append_frame(*ward_frame(self.clock_ns(), encode_ward(ward)))
-
-    def _put_in_unready(self, names: Collection[str]) -> None:
-        """Put into the step stream which kernels are not ready: who needs them waits from the begin of its step."""
-        self.ticker.append_frame(*unready_frame(self.clock_ns(), names))
-
-    def put_in_again(self) -> None:
-        """Put the newest ward into the step stream once more: the step that should have taken it has failed."""
-        log.warning("a change of the ward did not come into force: once more")
-        self._put_in(self.wanted)
 
     def _recorder(self, settings: Settings) -> Recorder:
         folder = self.settings.recorder.folder or self.settings.site.data / "recordings"
         header = Header(
             settings=settings.model_dump(mode="json", exclude={"notices"}),  # an address may hold a key
-            sessions=self.sessions,
-            origin_ns=self.origin.monotonic_ns,
-            origin_us=self.origin.utc_us,
+            sessions=self.steps.sessions,
+            origin_ns=self.steps.origin.monotonic_ns,
+            origin_us=self.steps.origin.utc_us,
             version=version("rehab-gateway"),
             arithmetic=arithmetic(),
         )

@@ -7,14 +7,15 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from config.settings import Settings
 from gateway.audit.audit import Audit
 from gateway.clocks.device_clock import NS
 from gateway.delivery.publisher import Publisher
 from gateway.intake.frames import CLOCK_CHANNEL, NO_DEVICE, STEP_NS, Numbered, clock_frame
-from gateway.model.status import PreparingStatus
+from gateway.machine.supervision import Supervision
+from gateway.model.status import PreparingStatus, Status
 from gateway.model.wall_correction import Correction
 from gateway.model.wall_correction import measurements as corrected
 from gateway.model.ward import Ward
@@ -23,6 +24,7 @@ from gateway.pairing.desk import Desk
 from gateway.recordings.recorder import Recorder
 from gateway.run.devices import Devices
 from gateway.run.sent_records import SentRecords
+from gateway.run.step_stream import StepStream
 from gateway.run.worn_devices import WornDevices
 from gateway.status.answers import Answers
 from gateway.status.event_delays import EventDelays
@@ -32,9 +34,6 @@ from gateway.status.progress import Progress
 from gateway.status.report import Report
 from gateway.ward.state import WardState
 from gateway.wire.curves import encode_curves
-
-if TYPE_CHECKING:
-    from gateway.run.run import Gateway
 
 log = logging.getLogger(__name__)
 
@@ -50,8 +49,11 @@ class Work:
 
     def __init__(
         self,
-        gateway: Gateway,
+        settings: Settings,
+        steps: StepStream,
+        supervision: Supervision,
         *,
+        on_status: Callable[[Status], None],
         audit: Audit,
         event_delays: EventDelays,
         outbox: Outbox,
@@ -61,31 +63,31 @@ class Work:
         preparing: Callable[[], PreparingStatus],
         answers: Answers,
     ) -> None:
-        self._gateway = gateway
-        self._settings = settings = gateway.settings
-        self._pipeline, self._ticker = gateway.pipeline, gateway.ticker
+        self._settings, self._steps, self._supervision = settings, steps, supervision
+        self._pipeline, self._ticker = steps.pipeline, steps.ticker
+        self._on_status = on_status
         self._publisher = publisher
         self._recorder = recorder
         self._audit, self._event_delays = audit, event_delays
         self._home = HomeAssistant(settings, publisher.keep, publisher.publish_live)
         self._outbox = outbox
-        self._ward: Ward = gateway.pipeline.ward
+        self._ward: Ward = steps.pipeline.ward
         self._sessions, self._late = _subjects(self._ward), cast("Ward | None", None)
         self._corrections: deque[tuple[int, Correction]] = deque()  # with when they were found out
         self._report = Report(
-            settings, pipeline=gateway.pipeline, ticker=gateway.ticker, event_delays=event_delays, outbox=outbox,
-            publisher=publisher, recorder=recorder, supervision=gateway.supervision, wall=gateway.wall,
+            settings, pipeline=steps.pipeline, ticker=steps.ticker, event_delays=event_delays, outbox=outbox,
+            publisher=publisher, recorder=recorder, supervision=supervision, wall=steps.wall,
             keep_free=keep_free(settings), ward_differs=ward_differs, preparing=preparing, answers=answers,
         )  # fmt: skip
         self.devices = Devices(
-            settings, gateway.pipeline.intakes, gateway.supervision, gateway.ticker, clock_ns=gateway.clock_ns,
+            settings, steps.pipeline.intakes, supervision, steps.ticker, clock_ns=steps.clock_ns,
             states=self._report.states, links=self._report.links,
         )  # fmt: skip
-        self._sent = SentRecords(gateway.pipeline, outbox)
-        gateway.ticker.append_frame(*self._sent.first_frame(gateway.clock_ns()))
+        self._sent = SentRecords(steps.pipeline, outbox)
+        steps.ticker.append_frame(*self._sent.first_frame(steps.clock_ns()))
         self._report.radio = self.devices.radio_status
         self.progress = Progress(
-            gateway.pipeline, outbox, publisher, gateway.supervision, self._report.states,
+            steps.pipeline, outbox, publisher, supervision, self._report.states,
             exhausted=self.devices.radios_exhausted,
         )  # fmt: skip
 
@@ -105,15 +107,15 @@ class Work:
 
     async def tick(self) -> None:
         """Take every step of the pipeline as soon as its time is over."""
-        origin_ns = self._gateway.origin.monotonic_ns
+        origin_ns = self._steps.origin.monotonic_ns
         while True:
             self.step_all()
-            left_ns = STEP_NS - (self._gateway.clock_ns() - origin_ns) % STEP_NS
+            left_ns = STEP_NS - (self._steps.clock_ns() - origin_ns) % STEP_NS
             await asyncio.sleep(max(left_ns / NS / self._settings.speed, SHORTEST_WAIT_S))
 
     def step_all(self) -> None:
         """Take the steps whose time is over."""
-        wall, now_ns = self._gateway.wall, self._gateway.clock_ns()
+        wall, now_ns = self._steps.wall, self._steps.clock_ns()
         by_us = wall.look()
         if by_us:
             log.warning("the wall clock moved by %+.3f s", by_us / 1e6)
@@ -136,15 +138,15 @@ class Work:
             if self._pipeline.ward is not self._ward:
                 self._follow(self._pipeline.ward)
             if frames:
-                late_ns = self._gateway.clock_ns() - frames[0][1].arrival_ns
+                late_ns = self._steps.clock_ns() - frames[0][1].arrival_ns
                 self._report.latency.add(late_ns / NS / self._settings.speed)
 
     def _see_ward(self) -> None:
         """See that the newest ward came into force: a step that fails may take the change with it."""
-        wanted = self._gateway.wanted
+        wanted = self._steps.wanted
         late = wanted != self._pipeline.ward
         if late and wanted is self._late:  # not since the last look either
-            self._gateway.put_in_again()
+            self._steps.put_in_again()
         self._late = wanted if late else None
 
     def _follow(self, ward: Ward) -> None:
@@ -159,9 +161,9 @@ class Work:
 
     def _doubt(self, begun: Mapping[str, str]) -> None:
         """Say of sessions that begin while the clock is not believed what was said of those before them."""
-        doubt = self._gateway.wall.doubt
+        doubt = self._steps.wall.doubt
         if doubt is not None and begun:
-            at_us, simulated = self._gateway.utc_us(), self._settings.simulated
+            at_us, simulated = self._steps.utc_us(), self._settings.simulated
             self._event_delays.append(corrected(doubt, list(begun.items()), at_us=at_us, simulated=simulated), ())
 
     def _correct(self, end_ns: int, frames: Sequence[Numbered]) -> None:
@@ -191,7 +193,7 @@ class Work:
         while True:
             self._see_ward()
             self._sent.look()
-            status, notices = self._report.status(self._gateway.clock_ns())
+            status, notices = self._report.status(self._steps.clock_ns())
             for notice in notices:
                 level = logging.WARNING if notice["state"] == "raised" else logging.INFO
                 log.log(level, "notice %s: %s (%s)", notice["state"], notice["text"], notice["id"])
@@ -199,10 +201,10 @@ class Work:
                 self._outbox.record(durable(notice))
             self._audit.look()
             self._publisher.set_status(cast("dict[str, Any]", status))
-            self._gateway.on_status(status)
+            self._on_status(status)
             self._home.look(status)
             for name in self.progress.stuck_devices():
-                self._gateway.supervision.restart(name, "nothing has happened for too long")
+                self._supervision.restart(name, "nothing has happened for too long")
             await asyncio.sleep(STATUS_S)
 
 

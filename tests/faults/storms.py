@@ -186,7 +186,7 @@ async def _storm(
         faults = {kind.driver: kind.faults for kind in worn}
         watched = [
             Watched(scene.devices[intake.device.id], intake, faults=faults[intake.device.driver])
-            for intake in gateway.pipeline.intakes
+            for intake in gateway.steps.pipeline.intakes
         ]
         await _until(lambda: not [each for each in watched if not each.begun()], START_S)
         before = _tasks()

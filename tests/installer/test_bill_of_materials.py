@@ -17,8 +17,8 @@ from license_expression import get_spdx_licensing
 
 import hatch_build
 from installer import bill_of_materials
-from installer.build import PROGRAMS
 from installer.contents import ContentsError, locked_distributions
+from installer.debian import PROGRAMS
 
 SITE_PACKAGES = Path(sysconfig.get_path("purelib"))
 LOCK = (Path(__file__).parents[2] / "requirements" / "package.lock").read_text("utf-8")

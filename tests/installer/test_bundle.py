@@ -13,8 +13,9 @@ import pytest
 
 from gateway.installation.signature import SIGNATURE, SUMS
 from installer import bundle
-from installer.build import NAME, PROGRAMS, version
+from installer.build import NAME, version
 from installer.bundle import BESIDE, main, part_of
+from installer.debian import PROGRAMS
 from installer.debian_packages import write_index
 from tests.servers import missing
 

@@ -11,8 +11,8 @@ from typing import cast
 import pytest
 
 from installer import licences
-from installer.build import PROGRAMS
 from installer.contents import locked_distributions
+from installer.debian import PROGRAMS
 
 ROOT = Path(__file__).parents[2]
 INSTALLED = locked_distributions(Path(sysconfig.get_path("purelib")))

@@ -100,7 +100,7 @@ class Day:
     on: dict[str, Stay] = field(default_factory=dict)
 
     def worn(self, device: str) -> bool:
-        return any(one.id == device for bed in self.gateway.pipeline.ward for one in bed.slot.device)
+        return any(one.id == device for bed in self.gateway.steps.pipeline.ward for one in bed.slot.device)
 
     async def put_on(self, device: str, patient: int, bed: str, foot: int) -> None:
         """A hand straps it on, then the ward is told."""

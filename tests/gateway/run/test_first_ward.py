@@ -42,7 +42,7 @@ async def test_in_an_emptied_folder_nobody_is_measured_in_a_bed_of_the_file(
     again = elsewhere(settings, tmp_path / "empty")
     async with running(again, Wearer(FIRST_BPM), Wearer(NEIGHBOUR_BPM)) as gateway:
         await until(lambda: notices(gateway.status))
-        assert (gateway.pipeline.ward, gateway.status["registry"]) == ((), {"file_differs": False})
+        assert (gateway.steps.pipeline.ward, gateway.status["registry"]) == ((), {"file_differs": False})
         assert "take them over with 'rehab-gateway ward import'" in notices(gateway.status)[0]
     ward = read_state(ward_path(again))
     assert ([bed.id for bed in ward.beds], ward.subjects) == (["bay-1", "bay-2"], ())
@@ -55,14 +55,14 @@ async def test_a_broker_that_was_away_at_the_start_tells_it_later(settings: Sett
     mosquitto.end()
     async with running(settings, Wearer(FIRST_BPM), Wearer(NEIGHBOUR_BPM)) as gateway:
         await until(lambda: gateway.status)
-        assert [bed.slot.subject for bed in gateway.pipeline.ward] == ["p-1", "p-2"]  # for all that is known
+        assert [bed.slot.subject for bed in gateway.steps.pipeline.ward] == ["p-1", "p-2"]  # for all that is known
         await asyncio.to_thread(mosquitto.start)
         client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
         client.connect("127.0.0.1", mosquitto.port)
         client.loop_start()
         before = Receipt(epoch="0123456789abcdef", stored=812, received=812)
         client.publish(f"{TOPICS}/stored", before.encode(), 1, retain=True)
-        await until(lambda: gateway.pipeline.ward == ())
+        await until(lambda: gateway.steps.pipeline.ward == ())
         await until(lambda: notices(gateway.status))
         assert re.search(r"what stands under bay-1-\S+, bay-2-\S+ may be of others", notices(gateway.status)[0])
         leave_broker(client)

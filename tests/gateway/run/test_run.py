@@ -239,7 +239,7 @@ async def test_it_is_ready_fed_and_says_everything_of_itself(settings: Settings,
     audit = recorded(settings, AUDIT)
     assert [(entry["n"], entry["what"]) for entry in audit] == [(1, "start"), (2, "session"), (3, "stop")]
     assert audit[0]["simulated"] is True
-    assert audit[1]["session"] == gateway.sessions["bay-1"]
+    assert audit[1]["session"] == gateway.steps.sessions["bay-1"]
     assert audit[2]["why"] == "asked"
 
 
@@ -262,7 +262,7 @@ async def test_whole_legs_are_reported_stride_by_stride_and_over_the_gait_cycle(
         await asyncio.wait({task})
         await scene.stop()
     (slot, curves) = ear.cycles[-1]
-    assert (slot, curves["slot"], curves["session"]) == ("bed-2", "bed-2", gateway.sessions["bed-2"])
+    assert (slot, curves["slot"], curves["session"]) == ("bed-2", "bed-2", gateway.steps.sessions["bed-2"])
     assert {(c["joint"], len(c["mean"])) for c in curves["curves"]} <= {("hip", 101), ("knee", 101), ("ankle", 101)}
     assert curves["curves"]
 
@@ -406,7 +406,7 @@ async def test_a_loop_that_hangs_does_not_feed(
 ) -> None:
     async with running(settings, manager) as (gateway, _):
         await until(manager.fed.is_set)
-        step, hung, go_on = gateway.pipeline.step, threading.Event(), threading.Event()
+        step, hung, go_on = gateway.steps.pipeline.step, threading.Event(), threading.Event()
 
         def hanging(frames: Any) -> Any:
             hung.set()
@@ -416,12 +416,12 @@ async def test_a_loop_that_hangs_does_not_feed(
         def judge() -> bool:
             assert hung.wait(WITHIN_S)
             found = is_feeding(manager)
-            monkeypatch.setattr(gateway.pipeline, "step", step)
+            monkeypatch.setattr(gateway.steps.pipeline, "step", step)
             go_on.set()
             return found
 
         judging = asyncio.create_task(asyncio.to_thread(judge))
-        monkeypatch.setattr(gateway.pipeline, "step", hanging)
+        monkeypatch.setattr(gateway.steps.pipeline, "step", hanging)
         assert await judging is False
         await until(manager.fed.is_set)
 
