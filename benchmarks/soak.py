@@ -17,7 +17,7 @@ from benchmarks.ward_wire import NS, Ward, ward
 from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.warm_up import warm_up
 from gateway.intake.frames import STEP_NS, Numbered, Origin
-from gateway.intake.intake import CONNECTED
+from gateway.intake.intakes import CONNECTED
 from gateway.outbox.outbox import Outbox
 
 SENSORS, LAP_S, MINUTES = 9, 20.0, 60

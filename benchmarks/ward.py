@@ -30,7 +30,7 @@ from gateway.analysis.sensor_bank import Bank
 from gateway.analysis.warm_up import warm_up
 from gateway.clocks.timeline import Timelines
 from gateway.intake.frames import STEP_NS, Origin
-from gateway.intake.intake import Intakes
+from gateway.intake.intakes import Intakes
 from gateway.intake.steps import Ticker
 from gateway.machine.garbage import look_seldom
 from gateway.outbox.outbox import Outbox

@@ -14,7 +14,7 @@ import numpy as np
 from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
 from gateway.intake.frames import STEP_NS, Numbered
-from gateway.intake.intake import CONNECTED
+from gateway.intake.intakes import CONNECTED
 from simulators.devices.shimmer3 import Shimmer3
 from simulators.motion.recording import Recording
 from simulators.motion.source import Floats, MotionSource

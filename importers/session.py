@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from config.settings import Device, Settings, Slot
 from drivers.packet import Frame
 from gateway.intake.frames import STEP_NS, Numbered
-from gateway.intake.intake import CONNECTED
+from gateway.intake.intakes import CONNECTED
 from gateway.recordings.recording import Header, RecordingWriter
 from importers.csv_table import CsvTable
 from importers.errors import ImportProblem

@@ -9,7 +9,8 @@
   itself), ``from module import _name``, and ``setattr(thing, "_name", …)``;
 - a kernel: a function below ``@kernel``, ``@compiled``, ``@lean`` or ``@inlined``; of its parameters those of one
   letter, and those (or what it returns) that are ``Any``;
-- a circle: modules of which each imports, while it is being loaded, the next one.
+- a circle: modules of which each imports the next one, be it in a function or for its types alone: whoever reads one
+  has to read them all.
 """
 
 from __future__ import annotations
@@ -211,25 +212,14 @@ def modules() -> dict[str, Path]:
     }
 
 
-def loads(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Yield the imports that run while a module is loaded: not those of functions, nor those for types only."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            continue
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            continue
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
-        yield from loads(node)
-
-
 def imported(name: str, path: Path, known: dict[str, Path]) -> set[str]:
-    """Return the modules of ours that a module imports while it is loaded."""
+    """Return the modules of ours that a module imports, wherever it does: in functions and for types alone too."""
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     found: set[str] = set()
-    for node in loads(tree_of(path)):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
+        if not isinstance(node, ast.ImportFrom):
             continue
         parts = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
         base = ".".join([*parts, *([node.module] if node.module else [])])

@@ -7,6 +7,7 @@ that is done, and say which line to write. What is counted, and how, stands in `
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 from collections.abc import Mapping
 
 import pytest
@@ -119,6 +120,8 @@ def test_a_circle_is_found() -> None:
     assert sizes.circles(graph) == [["e"], ["a", "b", "c"]]
 
 
-def test_imports_for_types_or_within_functions_make_no_circle() -> None:
-    source = "import a\nif TYPE_CHECKING:\n    import b\ndef f():\n    import c\ntry:\n    import d\nfinally:\n    pass"
-    assert [ast.unparse(node) for node in sizes.loads(ast.parse(source))] == ["import a", "import d"]
+def test_imports_for_types_and_within_functions_count(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("if TYPE_CHECKING:\n    from house.b import B\ndef f():\n    import house.c\nfrom . import d\n", "utf-8")
+    known = {f"house.{name}": path for name in "abcde"}
+    assert sizes.imported("house.a", path, known) == {"house.b", "house.c", "house.d"}

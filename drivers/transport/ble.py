@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from bleak import BleakClient
 from bleak.backends.characteristic import BleakGATTCharacteristic
@@ -29,8 +29,8 @@ from drivers.errors import (
 from drivers.packet import Frame
 from drivers.transport.ladder import Step
 from drivers.transport.radio import BLEAK_ERRORS, CONNECT_S, DISCONNECT_S, GATT_S
+from drivers.transport.radios import Radios
 from drivers.transport.search import Wanted
-from drivers.transport.searches import Searches
 from drivers.transport.sighting import Placed
 from drivers.transport.system_bus import one_line
 from drivers.transport.transport import Clock, Connection, Sink, Transport
@@ -54,24 +54,6 @@ NEEDS_KEYS = {
 T = TypeVar("T")
 
 
-class Finder(Protocol):
-    """One radio, or several together."""
-
-    searches: Searches
-
-    async def place(self, wanted: Wanted, *, timeout_s: float, owner: object | None = None) -> Placed:
-        """Wait until a radio has a device."""
-        ...
-
-    async def help(self, placed: Placed | None) -> None:
-        """Do what may help a radio that does not work."""
-        ...
-
-    async def keep(self, placed: Placed) -> None:
-        """Pair a device, so that the system keeps its keys."""
-        ...
-
-
 class BleTransport(Transport):
     """The way to one BLE device by address, by name, or by the driver's service.
 
@@ -80,7 +62,7 @@ class BleTransport(Transport):
 
     def __init__(
         self,
-        radio: Finder,
+        radio: Radios,
         *,
         address: str | None = None,
         name: str | None = None,

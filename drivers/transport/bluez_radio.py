@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from bleak import BleakClient, BleakScanner
@@ -19,7 +19,6 @@ from drivers.transport import pairing
 from drivers.transport.bluez import ADAPTER, PROPERTIES, SERVICE, Held, held, managed_objects, objects_of, paired
 from drivers.transport.radio import BLEAK_ERRORS, CONNECT_S, DISCONNECT_S, GATT_S, Found, Lost, Radio
 from drivers.transport.search import Wanted
-from drivers.transport.sighting import Placed
 from drivers.transport.system_bus import BusError, call, one_line, system_bus
 from drivers.transport.troubles import in_use, switched_off
 
@@ -46,36 +45,35 @@ class BluezRadio(Radio):
         """Return a client for a device of the adapter."""
         return BleakClient(device, disconnected_callback=lost, timeout=CONNECT_S, bluez=self._client_args())
 
-    async def held(self, wanted: Wanted) -> Sequence[BLEDevice]:
+    async def held(self, wanted: Wanted, ours: Collection[str]) -> Sequence[BLEDevice]:
         """Return the wanted devices that BlueZ still holds connected: a killed process leaves them so, and silent.
 
         Raises:
             ConnectError: another program on this computer has subscribed to one, or does so within a moment.
             AdapterError: BlueZ does not answer.
         """
-        found = _not_in_use(await self._held(wanted))
+        found = _not_in_use(await self._held(wanted, ours))
         if found:  # whoever has just connected it has not subscribed yet
             await asyncio.sleep(OTHERS_S)
-            found = _not_in_use(await self._held(wanted))
+            found = _not_in_use(await self._held(wanted, ours))
         return [each.device for each in found]
 
-    async def _held(self, wanted: Wanted) -> list[Held]:
+    async def _held(self, wanted: Wanted, ours: Collection[str]) -> list[Held]:
         try:
             async with asyncio.timeout(GATT_S):
                 connected = held(await managed_objects(), self.adapter)
         except TimeoutError as problem:
             raise AdapterError("the Bluetooth service does not answer: no answer in time") from problem
-        ours = self.searches.taken()
         return [each for each in connected if each.is_wanted(wanted) and each.device.address.upper() not in ours]
 
     def has_no_keys(self, device: BLEDevice) -> bool:
         """Whether BlueZ said that it keeps no keys for a device."""
         return not paired(_properties(device))
 
-    async def keep(self, placed: Placed, passkey: int | None = None) -> None:
+    async def keep(self, device: BLEDevice, passkey: int | None = None) -> None:
         """Pair a device, while nobody scans or connects. Raises ConnectError, AdapterError."""
         async with self.quiet():
-            await pairing.pair(placed.device.address, passkey, adapter=self.adapter)
+            await pairing.pair(device.address, passkey, adapter=self.adapter)
 
     async def forget(self, device: BLEDevice) -> None:
         """Have BlueZ remove the device: the cure for a connection attempt that never ends ("InProgress").

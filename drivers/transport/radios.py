@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from drivers.errors import AdapterError
 from drivers.transport.ladder import Ladder, Step
@@ -58,7 +59,7 @@ class Radios:
             self._add(radio)
 
     def _add(self, radio: Radio) -> None:
-        radio.searches = self.searches
+        radio.heard = partial(self.searches.hear, radio)
         self._radios[_key(radio)] = radio
         self._ladders[_key(radio)] = Ladder()
 
@@ -93,7 +94,7 @@ class Radios:
 
     async def keep(self, placed: Placed) -> None:
         """Pair a device, so that the system keeps its keys. Raises ConnectError, AdapterError."""
-        await placed.radio.keep(placed, self.passkeys.get(placed.device.address.upper()))
+        await placed.radio.keep(placed.device, self.passkeys.get(placed.device.address.upper()))
 
     @asynccontextmanager
     async def listen(self, heard: Found) -> AsyncIterator[None]:

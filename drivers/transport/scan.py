@@ -7,6 +7,7 @@ import contextlib
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from bleak import BleakScanner
 from bleak.backends.device import BLEDevice
@@ -14,7 +15,6 @@ from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 
 from drivers.errors import AdapterError
-from drivers.transport.sighting import Placed
 from drivers.transport.stopwatch import Stopwatch
 from drivers.transport.system_bus import one_line
 from drivers.transport.turn import Turn
@@ -87,7 +87,7 @@ class Scan:
             await asyncio.wait([self._scanning])
             self._scanning = None
 
-    async def listen_for(self, found: asyncio.Future[Placed], timeout_s: float) -> None:
+    async def listen_for(self, found: asyncio.Future[Any], timeout_s: float) -> None:
         """Scan until a search is over, or the radio has listened for so long.
 
         Raises:

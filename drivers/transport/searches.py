@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
 
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
 from drivers.errors import AdapterError, AmbiguousDeviceError
 from drivers.transport.placement import Offer, choose
+from drivers.transport.radio import Radio
 from drivers.transport.search import LISTEN_S, Search, Wanted
 from drivers.transport.sighting import Heard, Placed, Sighting
 from drivers.transport.troubles import no_room
-
-if TYPE_CHECKING:
-    from drivers.transport.radio import Radio
 
 TIMER_S = 0.01  # a timer of asyncio may come this much early
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Sequence
 
 from drivers.errors import AdapterError, NotFoundError
+from drivers.transport.radio import Radio
 from drivers.transport.search import Search, Wanted
 from drivers.transport.searches import Searches, see
 from drivers.transport.sighting import Heard, Placed, Sighting
 from drivers.transport.troubles import no_room
-
-if TYPE_CHECKING:
-    from drivers.transport.radio import Radio
 
 SETTLE_S = 1.0  # the second radio hears a sensor within a second of the first, if it is in its reach
 
@@ -39,7 +36,7 @@ async def seek(
     if owner is not None:
         searches.release(owner)
     search: Search[Sighting] = Search(wanted, owner if owner is not None else object())
-    troubles = await _ask_who_holds(radios, search)
+    troubles = await _ask_who_holds(radios, search, searches.taken())
     listening = [radio for radio in radios if searches.has_room(radio)]
     if not listening and not search.heard:
         raise no_room(str(wanted), [str(radio) for radio in radios])
@@ -58,12 +55,14 @@ async def seek(
             searches.release(search.owner)
 
 
-async def _ask_who_holds(radios: Sequence[Radio], search: Search[Sighting]) -> list[AdapterError]:
+async def _ask_who_holds(
+    radios: Sequence[Radio], search: Search[Sighting], ours: Collection[str]
+) -> list[AdapterError]:
     """Have a search know what is connected already; return what is wrong with radios. Raises ConnectError."""
     troubles = []
     for radio in radios:
         try:
-            for device in await radio.held(search.wanted):
+            for device in await radio.held(search.wanted, ours):
                 see(search, radio, Heard(device, holds=True))
         except AdapterError as trouble:
             if len(radios) == 1:

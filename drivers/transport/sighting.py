@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from bleak.backends.device import BLEDevice
 
-if TYPE_CHECKING:
-    from drivers.transport.radio import Radio
+from drivers.transport.radio import Radio
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,10 @@ from drivers.errors import (
 )
 from drivers.identity import Identity
 from drivers.packet import Frame
-from drivers.transport.ble import BleTransport, Finder
+from drivers.transport.ble import BleTransport
 from drivers.transport.link_quality import LinkQuality
 from drivers.transport.policy import STABLE_S, Action, decide, delay_s, longest_s
+from drivers.transport.radios import Radios
 from drivers.transport.serial_port import SerialTransport
 from drivers.transport.silence import Silence
 from drivers.transport.transport import Clock, Connection, Transport
@@ -109,7 +110,7 @@ class DeviceSupervisor:
         sink: Callable[[str, Frame], None],
         on_state: Callable[[DeviceState], None],
         clock_ns: Clock,
-        radio: Finder | None = None,
+        radio: Radios | None = None,
         address: str | None = None,
         name: str | None = None,
         port: Path | None = None,
@@ -343,7 +344,7 @@ def _network(driver: Driver, listen: tuple[str, int] | None, sender: str | None)
 
 
 def _transport(  # noqa: PLR0917 - the ways to a device, as they are configured
-    driver: Driver, radio: Finder | None, address: str | None, name: str | None, port: Path | None, known: str | None
+    driver: Driver, radio: Radios | None, address: str | None, name: str | None, port: Path | None, known: str | None
 ) -> Transport:
     if driver.transport == "serial":
         if port is None:

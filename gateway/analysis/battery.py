@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from dsp.result import Result
 from gateway.analysis.ward_operators import INTAKE_ALGORITHM, EachDevice, channel
-from gateway.intake.intake import Arrived
+from gateway.intake.arrived import Arrived
 
 
 class BatteryOfDevice:

@@ -30,7 +30,7 @@ from gateway.clocks.common_motion import (
     main_turning,
     offset_of,
 )
-from gateway.intake.intake import Arrived, ArrivedBatch
+from gateway.intake.arrived import Arrived, ArrivedBatch
 from gateway.model.ward import Bed
 
 METRIC: Final = "exo_clock_offset"

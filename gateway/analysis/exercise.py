@@ -17,7 +17,7 @@ from dsp.result import Result
 from gateway.analysis.sensor_bank import Refuse
 from gateway.analysis.ward_operators import EachOfPerson, PersonOperators, WardOperators, channel, seconds
 from gateway.clocks.timeline import Floats
-from gateway.intake.intake import Arrived
+from gateway.intake.arrived import Arrived
 from gateway.model.ward import Bed
 
 RATES = ("speed", "cadence", "power")

@@ -15,7 +15,7 @@ from dsp.exoskeleton.strides import ExoskeletonStrides
 from dsp.result import Result
 from gateway.analysis.motion import INTERRUPTED
 from gateway.analysis.ward_operators import EachOfPerson, PersonOperators, WardOperators, channel, seconds
-from gateway.intake.intake import Arrived
+from gateway.intake.arrived import Arrived
 from gateway.model.ward import Bed
 
 PLACEMENT = "exoskeleton"

@@ -11,7 +11,7 @@ from drivers.packet import Flag
 from dsp.heart.heart import HeartMetrics
 from dsp.result import Result
 from gateway.analysis.ward_operators import EachDevice, channel, seconds
-from gateway.intake.intake import Arrived
+from gateway.intake.arrived import Arrived
 
 
 class HeartOfDevice:

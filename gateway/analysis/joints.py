@@ -22,7 +22,7 @@ from dsp.result import Result
 from gateway.analysis.contacts import steps_by
 from gateway.analysis.sensor_bank import Bank, Refuse
 from gateway.analysis.ward_operators import DeviceResult
-from gateway.intake.intake import ArrivedBatch
+from gateway.intake.arrived import ArrivedBatch
 
 CURVES_EVERY_S = 5.0  # some strides: a mean over twenty changes little with each
 

@@ -35,7 +35,7 @@ from gateway.analysis.sensor_bank import Refuse
 from gateway.analysis.waiting_samples import ROOM, WaitingSamples
 from gateway.analysis.ward_operators import DeviceResult
 from gateway.clocks.timeline import Floats, Ints, Timeline
-from gateway.intake.intake import ArrivedBatch
+from gateway.intake.arrived import ArrivedBatch
 from gateway.intake.streams import Stream
 from gateway.model.ward import Bed
 

@@ -31,7 +31,7 @@ from gateway.analysis.motion_bank import MotionBank
 from gateway.analysis.posture import posture_of_person
 from gateway.analysis.sensor_bank import Refuse
 from gateway.analysis.ward_operators import DeviceResult, PersonOperators, WardOperators, placements
-from gateway.intake.intake import ArrivedBatch
+from gateway.intake.arrived import ArrivedBatch
 from gateway.intake.unread import may_send
 from gateway.model.ward import Bed
 

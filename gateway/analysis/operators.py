@@ -15,7 +15,7 @@ from gateway.analysis.modality import Modality, Signal
 from gateway.analysis.sensor_bank import Refuse
 from gateway.analysis.ward_operators import PersonOperators
 from gateway.clocks.timeline import Ints
-from gateway.intake.intake import ArrivedBatch
+from gateway.intake.arrived import ArrivedBatch
 from gateway.model.ward import Bed
 
 if TYPE_CHECKING:  # whoever wears no motion sensor need not load what makes them

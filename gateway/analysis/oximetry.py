@@ -9,7 +9,7 @@ from dsp.oximetry.oximetry import OximetryMetrics
 from dsp.reported import PERHAPS_AGAIN
 from dsp.result import Result
 from gateway.analysis.ward_operators import EachDevice, channel, seconds
-from gateway.intake.intake import Arrived
+from gateway.intake.arrived import Arrived
 
 CHANNELS = ("spo2", "pulse_rate", "perfusion", "status", "sensor_status", "age")
 """As `OximetryMetrics.add` takes them."""

@@ -29,8 +29,9 @@ from gateway.analysis.subject import Subject
 from gateway.analysis.ward_operators import DeviceResult
 from gateway.analysis.wearers import Wearers
 from gateway.clocks.device_clock import NS
+from gateway.intake.arrived import ArrivedBatch
 from gateway.intake.frames import STEP_NS, WARD_CHANNEL, Numbered, Origin, move_origin, part_frames
-from gateway.intake.intake import ArrivedBatch, Intakes
+from gateway.intake.intakes import Intakes
 from gateway.intake.placeable import Placeable
 from gateway.intake.sent import SENT_CHANNEL
 from gateway.model.measurements import Fields, Measurements

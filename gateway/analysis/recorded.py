@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from config.settings import Device
 from gateway.analysis.ward_operators import DeviceResult, PersonOperators, WardOperators
-from gateway.intake.intake import Arrived
+from gateway.intake.arrived import Arrived
 from gateway.model.ward import Bed
 
 

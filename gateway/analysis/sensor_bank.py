@@ -13,7 +13,7 @@ from drivers.packet import StreamSpec
 from dsp.batch import Batch
 from gateway.analysis.axes import picks, turn
 from gateway.clocks.timeline import Floats, Ints, Timeline
-from gateway.intake.intake import ArrivedBatch
+from gateway.intake.arrived import ArrivedBatch
 from gateway.intake.streams import Stream
 
 Refuse = Callable[[int, str], None]

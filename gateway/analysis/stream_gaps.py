@@ -8,7 +8,7 @@ from dsp.result import Result
 from gateway.analysis.backlog import LeftOut
 from gateway.analysis.ward_operators import INTAKE_ALGORITHM
 from gateway.clocks.device_clock import NS
-from gateway.intake.intake import Arrived
+from gateway.intake.arrived import Arrived
 
 LEAST_GAP_S = 0.2  # no operator bridges more, so from here on an absence changes what is computed
 NOT_ANALYSED = "not analysed: movement analysis was being prepared"

@@ -11,7 +11,7 @@ from config.settings import Device
 from drivers.packet import StreamSpec
 from gateway.analysis.subject import Subject
 from gateway.clocks.timeline import Floats
-from gateway.intake.intake import Arrived, ArrivedBatch
+from gateway.intake.arrived import Arrived, ArrivedBatch
 from gateway.model.ward import Ward
 
 

@@ -15,8 +15,8 @@ from gateway.analysis.modality import Modality
 from gateway.analysis.operators import Banks
 from gateway.analysis.optical import OpticalDoubt
 from gateway.analysis.ward_operators import DeviceResult, PersonOperators
+from gateway.intake.arrived import Arrived
 from gateway.intake.frames import Origin
-from gateway.intake.intake import Arrived
 from gateway.model.measurements import Fields
 from gateway.model.ward import Bed
 from gateway.wire.curves import SlotCurves

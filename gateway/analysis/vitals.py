@@ -10,7 +10,7 @@ from dsp.reported import PERHAPS_AGAIN
 from dsp.result import Result
 from dsp.vitals import measured, pressure_doubt
 from gateway.analysis.ward_operators import EachDevice, channel, seconds
-from gateway.intake.intake import Arrived
+from gateway.intake.arrived import Arrived
 
 SOME_USER = "of one of the device's users: the configuration does not say which is the patient (option user)"
 

@@ -10,7 +10,7 @@ import numpy as np
 from dsp.limits import MOST_FORCE, MOST_SPIN, credible
 from gateway.analysis.axes import picks, turn
 from gateway.clocks.timeline import Floats, Ints
-from gateway.intake.intake import ArrivedBatch
+from gateway.intake.arrived import ArrivedBatch
 
 ROOM: Final = 512  # samples of a sensor that wait at most: one that samples faster has its turn more often
 

@@ -16,7 +16,7 @@ from dsp.reported import DELIVERED_TWICE
 from dsp.result import Result
 from gateway.analysis.sensor_bank import Refuse
 from gateway.clocks.timeline import Floats
-from gateway.intake.intake import Arrived, ArrivedBatch
+from gateway.intake.arrived import Arrived, ArrivedBatch
 from gateway.model.ward import Bed
 
 if TYPE_CHECKING:  # whoever wears no motion sensor need not load what makes them

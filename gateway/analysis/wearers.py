@@ -7,7 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.intake.intake import Arrived, ArrivedBatch, Intake, Intakes
+from gateway.intake.arrived import Arrived, ArrivedBatch
+from gateway.intake.intake import Intake
+from gateway.intake.intakes import Intakes
 
 AGE = "age"
 """Channel of devices that tell how long before it arrived a value was measured, seconds; NaN where they do not tell."""

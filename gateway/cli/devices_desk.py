@@ -11,7 +11,7 @@ from typing import Any
 
 from config.settings import Settings
 from drivers.errors import LinkError
-from drivers.transport.radio import open_radios
+from drivers.transport.radio_kinds import open_radios
 from drivers.transport.radios import Radios
 from gateway.cli.ward_desk import Client, free_registry
 from gateway.pairing.desk import Desk, plain

@@ -5,13 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING
 
 from drivers.driver import MISFIT, Decoder
 from drivers.packet import Frames, Packets
-
-if TYPE_CHECKING:
-    from gateway.intake.intake import Intake
+from gateway.intake.intake import Intake
 
 FAILED = "the driver failed"
 

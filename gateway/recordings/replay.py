@@ -8,7 +8,7 @@ from pathlib import Path
 from config.settings import Settings
 from gateway.analysis.pipeline import Pipeline
 from gateway.intake.frames import NO_DEVICE, STEP_NS, WARD_CHANNEL, Numbered, Origin
-from gateway.intake.intake import Intakes
+from gateway.intake.intakes import Intakes
 from gateway.model.measurements import Measurements
 from gateway.model.ward import Ward, decode_ward, encode_ward, sessions_of, settings_of, ward_of
 from gateway.recordings.recording import RecordingReader

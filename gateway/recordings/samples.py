@@ -12,8 +12,9 @@ import numpy as np
 from config.settings import Settings
 from drivers.packet import StreamSpec
 from gateway.clocks.common_motion import Series
+from gateway.intake.arrived import Arrived
 from gateway.intake.frames import WARD_CHANNEL, part_frames
-from gateway.intake.intake import Arrived, Intakes
+from gateway.intake.intakes import Intakes
 from gateway.model.ward import Ward, decode_ward, ward_of
 from gateway.recordings.recording import RecordingReader
 

@@ -13,10 +13,11 @@ from drivers.errors import NotFoundError
 from drivers.packet import Frame
 from drivers.registry import make_driver
 from drivers.transport.link_quality import LinkQuality
-from drivers.transport.radio import open_radios
+from drivers.transport.radio_kinds import open_radios
 from drivers.transport.radios import Radios
 from drivers.transport.supervisor import DeviceState, DeviceSupervisor
-from gateway.intake.intake import CONNECTED, Intake
+from gateway.intake.intake import Intake
+from gateway.intake.intakes import CONNECTED
 from gateway.intake.known_devices import known_devices
 from gateway.intake.steps import Ticker
 from gateway.intake.unread import ADVICE

@@ -48,21 +48,11 @@ class Work:
     """What the tasks of a run do, with the parts that they share."""
 
     def __init__(
-        self,
-        settings: Settings,
-        steps: StepStream,
-        supervision: Supervision,
-        *,
-        on_status: Callable[[Status], None],
-        audit: Audit,
-        event_delays: EventDelays,
-        outbox: Outbox,
-        publisher: Publisher,
-        recorder: Recorder | None,
-        ward_differs: bool,
-        preparing: Callable[[], PreparingStatus],
-        answers: Answers,
-    ) -> None:
+        self, settings: Settings, steps: StepStream, supervision: Supervision, *,
+        on_status: Callable[[Status], None], audit: Audit, event_delays: EventDelays, outbox: Outbox,
+        publisher: Publisher, recorder: Recorder | None, ward_differs: bool,
+        preparing: Callable[[], PreparingStatus], answers: Answers,
+    ) -> None:  # fmt: skip
         self._settings, self._steps, self._supervision = settings, steps, supervision
         self._pipeline, self._ticker = steps.pipeline, steps.ticker
         self._on_status = on_status

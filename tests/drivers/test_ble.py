@@ -15,7 +15,9 @@ from drivers.errors import AdapterError, DialogueError, LinkLostError, NotFoundE
 from drivers.movella_dot.driver import MovellaDot
 from drivers.registry import make_driver
 from drivers.transport.ble import BleTransport
-from drivers.transport.radio import Wanted, open_radio
+from drivers.transport.radio_kinds import open_radio, open_radios
+from drivers.transport.radios import Radios
+from drivers.transport.search import Wanted
 from drivers.transport.troubles import UNPAIRED
 from simulators.devices.heart_rate import HeartRateStrap
 from simulators.devices.movella_dot import MovellaDot as SimulatedDot
@@ -135,7 +137,7 @@ async def test_a_search_does_not_end_while_others_connect(socket: Path) -> None:
     """Three hundred devices connect one after the other for minutes, and meanwhile nobody listens."""
     hub = Hub()
     async with on_air(hub, socket, dot(hub)) as radio:
-        async with radio.quiet():
+        async with radio.one.quiet():
             search = asyncio.create_task(radio.find(address=DOT, timeout_s=0.5))
             await asyncio.sleep(1.0)
             assert not search.done()
@@ -172,7 +174,7 @@ async def test_a_wrong_device_is_reported_and_left(socket: Path) -> None:
 
 
 async def test_a_radio_without_its_adapter_says_so(socket: Path) -> None:
-    radio = open_radio(name="simulated", socket=socket)
+    radio = open_radios(name="simulated", socket=socket)
     await radio.start()
     try:
         async with watching(make_driver("movella_dot"), radio=radio, address=DOT) as foot:
@@ -200,7 +202,7 @@ async def test_a_machine_without_bluetooth_says_so(
     await radio.start()
     try:
         with pytest.raises(AdapterError):
-            await radio.find(address=address, service="0000180d-0000-1000-8000-00805f9b34fb", timeout_s=5.0)
+            await Radios([radio]).place(Wanted(address, service="0000180d-0000-1000-8000-00805f9b34fb"), timeout_s=5.0)
         with pytest.raises(AdapterError, match="adapter hci0 cannot be reset"):
             await radio.reset()
     finally:

@@ -15,7 +15,9 @@ from dbus_fast.aio import MessageBus
 
 from drivers.errors import AdapterError, ConnectError
 from drivers.transport.bluez import CHARACTERISTIC, DEVICE, Objects, held
-from drivers.transport.radio import Radio, open_radio
+from drivers.transport.radio import Radio
+from drivers.transport.radio_kinds import open_radio
+from drivers.transport.radios import Radios
 from drivers.transport.search import Wanted
 
 LEFT, RIGHT, STRAP = "D4:22:CD:00:00:01", "D4:22:CD:00:00:02", "C0:FF:EE:00:00:03"
@@ -110,35 +112,35 @@ def addresses(found: Any) -> list[str]:
 async def test_a_held_device_is_found_by_name_or_address_whatever_its_services(daemon: Daemon, radio: Radio) -> None:
     """A process that was killed leaves it so: connected, silent, and not advertising."""
     daemon.objects = device(LEFT) | device(RIGHT, connected=False) | device(STRAP, alias="HR Strap 1", adapter="hci1")
-    assert addresses(await radio.held(Wanted(name=DOT))) == [LEFT]
-    assert addresses(await radio.held(Wanted(address=LEFT.lower()))) == [LEFT]
-    assert addresses(await radio.held(Wanted(name="HR Strap 1"))) == [], "another adapter's"
-    assert addresses(await radio.held(Wanted(service="180d"))) == []
+    assert addresses(await radio.held(Wanted(name=DOT), ())) == [LEFT]
+    assert addresses(await radio.held(Wanted(address=LEFT.lower()), ())) == [LEFT]
+    assert addresses(await radio.held(Wanted(name="HR Strap 1"), ())) == [], "another adapter's"
+    assert addresses(await radio.held(Wanted(service="180d"), ())) == []
 
 
 async def test_a_held_device_is_taken_without_a_scan_and_given_to_one(daemon: Daemon, radio: Radio) -> None:
     daemon.objects = device(LEFT)
-    one = object()
-    assert (await radio.find(address=LEFT, timeout_s=5.0, owner=one)).address == LEFT
-    assert addresses(await radio.held(Wanted(name=DOT))) == [], "this gateway reads it already"
-    radio.searches.release(one)
-    assert addresses(await radio.held(Wanted(name=DOT))) == [LEFT]
+    one, radios = object(), Radios([radio])
+    assert (await radios.place(Wanted(address=LEFT), timeout_s=5.0, owner=one)).device.address == LEFT
+    assert addresses(await radio.held(Wanted(name=DOT), radios.searches.taken())) == [], "this gateway reads it already"
+    radios.searches.release(one)
+    assert addresses(await radio.held(Wanted(name=DOT), radios.searches.taken())) == [LEFT]
 
 
 async def test_what_another_program_reads_is_not_taken_from_it(daemon: Daemon, radio: Radio) -> None:
     daemon.objects = device(LEFT) | characteristic(LEFT, notifying=True)
     with pytest.raises(ConnectError, match=f"{LEFT} is in use by another program on this computer") as problem:
-        await radio.find(address=LEFT, timeout_s=5.0)
+        await Radios([radio]).place(Wanted(address=LEFT), timeout_s=5.0)
     assert problem.value.advice.startswith("End the other program")
     daemon.objects = device(LEFT) | characteristic(LEFT, notifying=False)
-    assert (await radio.find(address=LEFT, timeout_s=5.0)).address == LEFT
+    assert (await Radios([radio]).place(Wanted(address=LEFT), timeout_s=5.0)).device.address == LEFT
 
 
 async def test_who_is_connected_is_asked_anew_each_time(daemon: Daemon, radio: Radio) -> None:
     daemon.objects = device(LEFT)
-    assert addresses(await radio.held(Wanted(name=DOT))) == [LEFT]
+    assert addresses(await radio.held(Wanted(name=DOT), ())) == [LEFT]
     daemon.objects = {}
-    assert addresses(await radio.held(Wanted(name=DOT))) == []
+    assert addresses(await radio.held(Wanted(name=DOT), ())) == []
 
 
 @pytest.mark.parametrize("key", ["Paired", "Bonded"])
@@ -161,4 +163,4 @@ async def test_without_bluez_on_the_bus_the_adapter_is_reported_missing(
 ) -> None:
     monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", f"unix:path={tmp_path / 'no-bus'}")
     with pytest.raises(AdapterError, match="the Bluetooth service does not answer"):
-        await radio.held(Wanted(name=DOT))
+        await radio.held(Wanted(name=DOT), ())

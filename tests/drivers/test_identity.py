@@ -14,7 +14,7 @@ from drivers.errors import AmbiguousDeviceError, NotFoundError, OtherDeviceError
 from drivers.heart_rate.driver import HeartRate
 from drivers.identity import Identity, serial_text
 from drivers.registry import make_driver
-from drivers.transport.radio import Radio
+from drivers.transport.radios import Radios
 from gateway.intake.known_devices import KnownDevices
 from simulators.devices.heart_rate import HeartRateStrap
 from simulators.devices.movella_dot import LOCAL_NAME
@@ -39,7 +39,7 @@ def dot(hub: Hub, address: str) -> SimulatedDot:
 
 
 @asynccontextmanager
-async def feet(radio: Radio, *, by_address: bool) -> AsyncIterator[tuple[Watched, Watched]]:
+async def feet(radio: Radios, *, by_address: bool) -> AsyncIterator[tuple[Watched, Watched]]:
     async with AsyncExitStack() as stack:
         both = [
             await stack.enter_async_context(

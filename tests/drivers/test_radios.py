@@ -10,7 +10,7 @@ import pytest
 
 from drivers.errors import ConnectError
 from drivers.registry import make_driver
-from drivers.transport.radio import open_radios
+from drivers.transport.radio_kinds import open_radios
 from drivers.transport.search import Wanted
 from simulators.devices.heart_rate import HeartRateStrap
 from simulators.motion.timeline import Timeline

@@ -14,7 +14,7 @@ from pathlib import Path
 from drivers.driver import Driver
 from drivers.identity import Identity
 from drivers.packet import Frame, Packet
-from drivers.transport.ble import Finder
+from drivers.transport.radios import Radios
 from drivers.transport.supervisor import DeviceState, DeviceSupervisor
 
 PATIENCE_S = 20.0  # far longer than anything here takes on a busy machine
@@ -79,7 +79,7 @@ class Watched:
 async def watching(
     driver: Driver,
     *,
-    radio: Finder | None = None,
+    radio: Radios | None = None,
     address: str | None = None,
     name: str | None = None,
     port: Path | None = None,

@@ -13,7 +13,7 @@ import numpy as np
 
 from drivers.packet import Frame
 from gateway.intake.frames import STEP_NS
-from gateway.intake.intake import CONNECTED
+from gateway.intake.intakes import CONNECTED
 from gateway.model.measurement import Measurement
 from gateway.recordings.recording import Header, RecordingReader, RecordingWriter
 from gateway.recordings.replay import Replay

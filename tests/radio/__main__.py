@@ -17,8 +17,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from drivers.transport.ble import Finder
 from drivers.transport.bluez_radios import BluezRadios
+from drivers.transport.radios import Radios
 from simulators.radio.hub import Hub
 from simulators.radio.radio import SimulatedRadio
 from tests.radio.faults import FAULTS, Stage, suffer
@@ -28,7 +28,7 @@ from tests.radio.virtual_adapter import CannotRunError, virtual_adapter
 
 
 @asynccontextmanager
-async def bluez(hub: Hub, _: Path) -> AsyncIterator[Finder]:
+async def bluez(hub: Hub, _: Path) -> AsyncIterator[Radios]:
     """The adapters of this computer: one, a virtual one on the air of the hub."""
     async with virtual_adapter(hub) as name:
         print(f"over bluetoothd, adapter {name}", flush=True)
@@ -41,10 +41,10 @@ async def bluez(hub: Hub, _: Path) -> AsyncIterator[Finder]:
 
 
 @asynccontextmanager
-async def simulated(hub: Hub, folder: Path) -> AsyncIterator[Finder]:
+async def simulated(hub: Hub, folder: Path) -> AsyncIterator[Radios]:
     """The air of the hub without BlueZ."""
     await hub.serve(folder / "radio")
-    radio = SimulatedRadio(socket=folder / "radio")
+    radio = Radios([SimulatedRadio(socket=folder / "radio")])
     await radio.start()
     try:
         yield radio

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from drivers.registry import load_driver, make_driver
-from drivers.transport.ble import Finder
+from drivers.transport.radios import Radios
 from simulators.motion.timeline import Timeline
 from simulators.radio.hub import Hub
 from simulators.scenes.scene import PlacedDevice
@@ -62,7 +62,7 @@ def ble_drivers() -> list[str]:
     return [name for name in names if load_driver(name).transport == "ble"]
 
 
-async def attempt(driver: str, number: int, hub: Hub, radio: Finder, folder: Path) -> Outcome:
+async def attempt(driver: str, number: int, hub: Hub, radio: Radios, folder: Path) -> Outcome:
     """Try one driver to the end of what it can do."""
     outcome = Outcome(driver)
     if driver not in simulator_names():
@@ -90,7 +90,7 @@ async def let_go(device: object) -> None:
                 await asyncio.sleep(0.05)
 
 
-async def _follow(placed: PlacedDevice, radio: Finder, outcome: Outcome) -> None:
+async def _follow(placed: PlacedDevice, radio: Radios, outcome: Outcome) -> None:
     device = placed.device
     async with watching(make_driver(placed.driver, placed.options), radio=radio, address=placed.address) as watched:
         await _step(outcome, watched, placed, "stream", count=1)

@@ -9,10 +9,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
+from bleak.backends.device import BLEDevice
 from numpy.typing import NDArray
 
 from drivers.driver import Driver
 from drivers.packet import Frame, Packet
+from drivers.transport.radios import Radios
+from drivers.transport.search import Wanted
 from drivers.transport.transport import Transport
 from simulators.motion.source import Beats, BeatSource, Floats, Motion, MotionSource
 from simulators.radio.device import SimulatedDevice
@@ -77,10 +80,24 @@ class Metronome(BeatSource):
         return Beats(np.asarray(k * self._rr_s, np.float64), np.full(len(k), self._rr_s))
 
 
+class OneRadio(Radios):
+    """What a gateway has that has one simulated radio: that radio, and the searches for devices over it."""
+
+    def __init__(self, socket: Path) -> None:
+        self.one = SimulatedRadio(socket=socket)
+        super().__init__([self.one])
+
+    async def find(
+        self, *, address: str | None = None, name: str | None = None, timeout_s: float, owner: object | None = None
+    ) -> BLEDevice:
+        """Wait for an advertisement of a device."""
+        return (await self.place(Wanted(address, name), timeout_s=timeout_s, owner=owner)).device
+
+
 @asynccontextmanager
-async def on_air(hub: Hub, socket: Path, *devices: SimulatedDevice) -> AsyncIterator[SimulatedRadio]:
+async def on_air(hub: Hub, socket: Path, *devices: SimulatedDevice) -> AsyncIterator[OneRadio]:
     """Switch devices on, serve the socket, and yield a radio that is attached to it."""
-    radio = SimulatedRadio(socket=socket)
+    radio = OneRadio(socket)
     try:
         for device in devices:
             await device.start()

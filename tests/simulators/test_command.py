@@ -20,10 +20,9 @@ from drivers.registry import driver_names
 from gateway.cli.options import known_drivers
 from simulators.command import app
 from simulators.devices.movella_dot import MovellaDot
-from simulators.radio.radio import SimulatedRadio
 from simulators.scenes.simulators import simulator_names
 from simulators.scenes.single import single
-from tests.simulators.helpers import PATIENCE_S
+from tests.simulators.helpers import PATIENCE_S, OneRadio
 from tests.simulators.test_scene import made_recording
 
 PROGRAM = "from simulators.command import app; app()"
@@ -62,7 +61,7 @@ async def test_a_ward_says_when_it_is_ready_and_leaves_nothing_behind(tmp_path: 
     site = Settings.model_validate(tomllib.loads(config.read_text()))
     assert [device.id for slot in site.slot for device in slot.device] == ready["devices"]
     assert sorted(port.name for port in ports.iterdir()) == ["bed-1-lower-back", "bed-2-lower-back"]
-    radio = SimulatedRadio(socket=socket)
+    radio = OneRadio(socket)
     await radio.start()
     for slot in site.slot:
         assert await radio.find(address=slot.device[-1].address, timeout_s=PATIENCE_S)

@@ -62,13 +62,13 @@ async def foot(tmp_path: Path) -> Foot:
 async def test_a_drop_loses_the_link_and_the_clock_goes_on(foot: Foot) -> None:
     async with on_air(foot.hub, foot.socket, foot.sensor) as radio:
         lost = asyncio.Event()
-        client = BleakClient(ADDRESS, disconnected_callback=lambda _: lost.set(), backend=radio.client_type)
+        client = BleakClient(ADDRESS, disconnected_callback=lambda _: lost.set(), backend=radio.one.client_type)
         await client.connect()
         await foot.stream(client)
         await foot.suffer("drop")
         await asyncio.wait_for(lost.wait(), 5)
         before = foot.clocks_s[-1]
-        async with BleakClient(ADDRESS, backend=radio.client_type) as again:
+        async with BleakClient(ADDRESS, backend=radio.one.client_type) as again:
             await foot.stream(again)
         assert 1000.0 < before < foot.clocks_s[-1]
 
@@ -76,7 +76,7 @@ async def test_a_drop_loses_the_link_and_the_clock_goes_on(foot: Foot) -> None:
 async def test_silence_keeps_the_link_and_loses_the_samples(foot: Foot) -> None:
     async with (
         on_air(foot.hub, foot.socket, foot.sensor) as radio,
-        BleakClient(ADDRESS, backend=radio.client_type) as client,
+        BleakClient(ADDRESS, backend=radio.one.client_type) as client,
     ):
         await foot.stream(client)
         await foot.suffer("silence", 2.0)
@@ -92,7 +92,7 @@ async def test_silence_keeps_the_link_and_loses_the_samples(foot: Foot) -> None:
 async def test_a_device_can_send_each_packet_too_often(foot: Foot, kind: Kind, times: int) -> None:
     async with (
         on_air(foot.hub, foot.socket, foot.sensor) as radio,
-        BleakClient(ADDRESS, backend=radio.client_type) as client,
+        BleakClient(ADDRESS, backend=radio.one.client_type) as client,
     ):
         await foot.stream(client)
         await foot.suffer(kind, 1.0)
@@ -106,7 +106,7 @@ async def test_a_device_can_send_each_packet_too_often(foot: Foot, kind: Kind, t
 async def test_garbage_has_the_length_of_what_it_replaces(foot: Foot) -> None:
     async with (
         on_air(foot.hub, foot.socket, foot.sensor) as radio,
-        BleakClient(ADDRESS, backend=radio.client_type) as client,
+        BleakClient(ADDRESS, backend=radio.one.client_type) as client,
     ):
         await foot.stream(client)
         before_s = foot.clocks_s[-1]
@@ -120,23 +120,23 @@ async def test_garbage_has_the_length_of_what_it_replaces(foot: Foot) -> None:
 async def test_out_of_range_it_cannot_be_found_and_then_it_can(foot: Foot) -> None:
     async with on_air(foot.hub, foot.socket, foot.sensor) as radio:
         lost = asyncio.Event()
-        client = BleakClient(ADDRESS, disconnected_callback=lambda _: lost.set(), backend=radio.client_type)
+        client = BleakClient(ADDRESS, disconnected_callback=lambda _: lost.set(), backend=radio.one.client_type)
         await client.connect()
         away = asyncio.create_task(foot.suffer("leave", 5.0))
         await asyncio.wait_for(lost.wait(), 5)
         with pytest.raises(Exception, match="nothing advertises"):
-            await BleakClient(ADDRESS, timeout=0.3, backend=radio.client_type).connect()
+            await BleakClient(ADDRESS, timeout=0.3, backend=radio.one.client_type).connect()
         await away
-        async with BleakClient(ADDRESS, timeout=5.0, backend=radio.client_type) as again:
+        async with BleakClient(ADDRESS, timeout=5.0, backend=radio.one.client_type) as again:
             assert again.is_connected
 
 
 async def test_a_power_cycle_starts_the_clock_again(foot: Foot) -> None:
     async with on_air(foot.hub, foot.socket, foot.sensor) as radio:
-        async with BleakClient(ADDRESS, backend=radio.client_type) as client:
+        async with BleakClient(ADDRESS, backend=radio.one.client_type) as client:
             await foot.stream(client)
         await foot.suffer("power_cycle")
-        async with BleakClient(ADDRESS, timeout=5.0, backend=radio.client_type) as again:
+        async with BleakClient(ADDRESS, timeout=5.0, backend=radio.one.client_type) as again:
             await foot.stream(again)
     assert foot.clocks_s[0] > 1000.0
     assert 0.0 <= foot.clocks_s[-1] < 60.0

@@ -90,7 +90,7 @@ async def test_a_sensor_at_the_rate_of_a_recording_says_so(tmp_path: Path) -> No
     async with on_air(hub, tmp_path / "r", sensor) as radio:
         async with streaming(BleTransport(radio, address=ADDRESS), driver) as frames:
             await until(lambda: count(frames, "measurement") >= 3)
-        async with BleakClient(ADDRESS, backend=radio.client_type) as client:
+        async with BleakClient(ADDRESS, backend=radio.one.client_type) as client:
             control = await client.read_gatt_char(uuid(0x1002))
     decoder = driver.decoder()
     decoder.decode(frames)

@@ -18,7 +18,7 @@ from bleak.exc import (
 from bumble import hci
 
 from drivers.errors import AdapterError, NotFoundError
-from drivers.transport.radio import open_radio
+from drivers.transport.radio_kinds import open_radio
 from simulators.devices.heart_rate import HeartRateStrap
 from simulators.devices.movella_dot import MovellaDot, uuid
 from simulators.motion.timeline import Timeline
@@ -46,7 +46,7 @@ async def test_a_scan_finds_what_advertises_and_says_what_it_says(socket: Path) 
     strap = HeartRateStrap(name="strap", timeline=Timeline(), hub=hub, address=STRAP, source=Metronome())
     async with on_air(hub, socket, dot(hub), strap) as radio:
         found = {}
-        async with BleakScanner(backend=radio.scanner_type) as scanner:
+        async with BleakScanner(backend=radio.one.scanner_type) as scanner:
             async for device, data in scanner.advertisement_data():
                 found[device.address] = device, data
                 if len(found) == 2:
@@ -65,7 +65,7 @@ async def test_a_scan_for_a_service_passes_over_others(socket: Path) -> None:
         scanner = BleakScanner(
             lambda device, _: seen.append(device.address),
             service_uuids=["0000180D-0000-1000-8000-00805F9B34FB"],
-            backend=radio.scanner_type,
+            backend=radio.one.scanner_type,
         )
         async with scanner:
             await until(lambda: len(seen) >= 3)
@@ -78,7 +78,7 @@ async def test_connect_discover_read_write_notify_disconnect(socket: Path) -> No
     async with on_air(hub, socket, sensor) as radio:
         device = await radio.find(address=DOT.lower(), timeout_s=5.0)
         lost: list[BleakClient] = []
-        client = radio.client(device, lost.append)
+        client = radio.one.client(device, lost.append)
         await client.connect()
         assert client.is_connected
         assert client.name == "Movella DOT"
@@ -106,7 +106,7 @@ async def test_connect_discover_read_write_notify_disconnect(socket: Path) -> No
 
 async def test_what_the_device_refuses_is_an_att_error(socket: Path) -> None:
     hub = Hub()
-    async with on_air(hub, socket, dot(hub)) as radio, BleakClient(DOT, backend=radio.client_type) as client:
+    async with on_air(hub, socket, dot(hub)) as radio, BleakClient(DOT, backend=radio.one.client_type) as client:
         with pytest.raises(BleakGATTProtocolError):
             await client.write_gatt_char(MEASURING, bytes([1, 1, 99]))
         assert client.is_connected
@@ -119,7 +119,7 @@ async def test_a_link_that_the_device_drops_is_seen_and_can_be_made_again(socket
         device = await radio.find(address=DOT, timeout_s=5.0)
         for _ in range(3):
             lost: list[BleakClient] = []
-            client = radio.client(device, lost.append)
+            client = radio.one.client(device, lost.append)
             await client.connect()
             await sensor.drop()
             await until(lost.__len__)
@@ -129,7 +129,7 @@ async def test_a_link_that_the_device_drops_is_seen_and_can_be_made_again(socket
 async def test_a_request_that_the_lost_link_cuts_off_fails_rather_than_hangs(socket: Path) -> None:
     hub = Hub()
     sensor = dot(hub)
-    async with on_air(hub, socket, sensor) as radio, BleakClient(DOT, backend=radio.client_type) as client:
+    async with on_air(hub, socket, sensor) as radio, BleakClient(DOT, backend=radio.one.client_type) as client:
         controller = hub.air.by_address[hci.Address(DOT, hci.Address.PUBLIC_DEVICE_ADDRESS)]
         controller.host = None  # the device hangs: it hears no request
         reading = asyncio.create_task(client.read_gatt_char(INFORMATION))
@@ -148,8 +148,8 @@ async def test_a_silent_device_times_out_without_holding_up_another_and_connects
         first_left = asyncio.create_task(first.leave(3600.0))
         await until(lambda: not hub.air.by_address[device.details].is_advertising)
         begin = time.monotonic()
-        silent = asyncio.create_task(BleakClient(device, timeout=1.0, backend=radio.client_type).connect())
-        async with BleakClient(second.address, backend=radio.client_type) as client:
+        silent = asyncio.create_task(BleakClient(device, timeout=1.0, backend=radio.one.client_type).connect())
+        async with BleakClient(second.address, backend=radio.one.client_type) as client:
             assert client.is_connected
             assert not silent.done()
         with pytest.raises(TimeoutError):
@@ -157,7 +157,7 @@ async def test_a_silent_device_times_out_without_holding_up_another_and_connects
         assert time.monotonic() - begin < 3.0
         first_left.cancel()
         await first.start()
-        async with BleakClient(device, timeout=5.0, backend=radio.client_type) as client:
+        async with BleakClient(device, timeout=5.0, backend=radio.one.client_type) as client:
             assert client.is_connected
 
 
@@ -165,7 +165,7 @@ async def test_an_unknown_address_is_not_found(socket: Path) -> None:
     hub = Hub()
     async with on_air(hub, socket, dot(hub)) as radio:
         with pytest.raises(BleakDeviceNotFoundError):
-            await BleakClient("00:11:22:33:44:55", timeout=0.3, backend=radio.client_type).connect()
+            await BleakClient("00:11:22:33:44:55", timeout=0.3, backend=radio.one.client_type).connect()
         with pytest.raises(NotFoundError):
             await radio.find(address="00:11:22:33:44:55", timeout_s=0.3)
 
@@ -175,13 +175,13 @@ async def test_a_connect_that_is_given_up_leaves_the_radio_usable(socket: Path) 
     sensor = dot(hub)
     async with on_air(hub, socket, sensor) as radio:
         for patience_s in (0.0, 0.05, 0.15, 0.2, 0.25):
-            connecting = asyncio.create_task(BleakClient(DOT, backend=radio.client_type).connect())
+            connecting = asyncio.create_task(BleakClient(DOT, backend=radio.one.client_type).connect())
             await asyncio.wait([connecting], timeout=patience_s)
             connecting.cancel()
             await asyncio.wait([connecting])
             if sensor.connected:
                 await sensor.drop()
-        async with BleakClient(DOT, timeout=5.0, backend=radio.client_type) as client:
+        async with BleakClient(DOT, timeout=5.0, backend=radio.one.client_type) as client:
             assert client.is_connected
 
 
@@ -191,16 +191,16 @@ async def test_the_radio_comes_back_with_the_simulator(socket: Path) -> None:
     async with on_air(hub, socket, sensor) as radio:
         device = await radio.find(address=DOT, timeout_s=5.0)
         lost: list[BleakClient] = []
-        client = radio.client(device, lost.append)
+        client = radio.one.client(device, lost.append)
         await client.connect()
         await hub.stop()
-        await until(lambda: lost and not radio.attached)
+        await until(lambda: lost and not radio.one.attached)
         await until(lambda: not sensor.connected)
         with pytest.raises(BleakBluetoothNotAvailableError):
-            await BleakClient(device, timeout=0.2, backend=radio.client_type).connect()
+            await BleakClient(device, timeout=0.2, backend=radio.one.client_type).connect()
         await hub.serve(socket)
-        await until(lambda: radio.attached)
-        async with radio.client(device, lost.append) as again:
+        await until(lambda: radio.one.attached)
+        async with radio.one.client(device, lost.append) as again:
             assert again.is_connected
 
 
@@ -208,10 +208,10 @@ async def test_a_search_that_goes_on_while_the_simulator_restarts_finds(socket: 
     hub = Hub()
     async with on_air(hub, socket, dot(hub)) as radio:
         seen: list[str] = []
-        async with BleakScanner(lambda device, _: seen.append(device.address), backend=radio.scanner_type):
+        async with BleakScanner(lambda device, _: seen.append(device.address), backend=radio.one.scanner_type):
             await until(lambda: seen)
             await hub.stop()
-            await until(lambda: not radio.attached)
+            await until(lambda: not radio.one.attached)
             seen.clear()
             await hub.serve(socket)
             await until(lambda: seen)
@@ -230,7 +230,7 @@ async def test_a_gateway_that_vanishes_frees_its_devices_for_the_next(socket: Pa
         await until(lambda: not sensor.connected)
         assert not client.is_connected
         assert hub.attached == 1
-        async with BleakClient(DOT, backend=radio.client_type) as again:
+        async with BleakClient(DOT, backend=radio.one.client_type) as again:
             assert again.is_connected
 
 

@@ -18,11 +18,10 @@ from drivers.transport.ble import BleTransport
 from drivers.transport.serial_port import SerialTransport
 from simulators.faults import Fault
 from simulators.motion.recording import Recording
-from simulators.radio.radio import SimulatedRadio
 from simulators.scenes.recorded import recorded
 from simulators.scenes.ward import ward
 from tests.shared import shared_path
-from tests.simulators.helpers import count, decoded, streaming, until
+from tests.simulators.helpers import OneRadio, count, decoded, streaming, until
 
 
 def settings(text: str) -> Settings:
@@ -113,7 +112,7 @@ async def test_a_recording_goes_through_the_wire_with_its_gaps_once_all_is_start
     foot, back = site.slot[0].device
     assert back.port is not None
     await scene.start(tmp_path / "radio")
-    radio = SimulatedRadio(socket=tmp_path / "radio")
+    radio = OneRadio(tmp_path / "radio")
     await radio.start()
     dot_driver, shimmer_driver = DotDriver(mode="rate"), ShimmerDriver()
     begun = asyncio.create_task(scene.begin(10.0))

@@ -26,12 +26,11 @@ from simulators.motion.source import Motion, MotionSource
 from simulators.motion.timeline import Timeline
 from simulators.radio.hub import Hub
 from simulators.radio.peripheral import Peripheral
-from simulators.radio.radio import SimulatedRadio
 from simulators.scenes.prototypes import STRUCT
 from simulators.scenes.scene import Scene
 from simulators.scenes.simulators import Place, load_simulator
 from simulators.scenes.ward_file import WardFile, ward_from_file
-from tests.simulators.helpers import Counting, count, decoded, streaming, until
+from tests.simulators.helpers import Counting, OneRadio, count, decoded, streaming, until
 from tests.simulators.test_command import simulate
 
 EXAMPLES = Path(__file__).parents[2] / "config/examples"
@@ -256,7 +255,7 @@ def test_events_are_one_a_line() -> None:
 
 async def test_a_clock_drifts_for_a_while_and_starts_again(file: Path, tmp_path: Path) -> None:
     scene = scene_of(file, Fault("dot-1", "drift", 1.0, 2.0), Fault("dot-1", "reset", 4.0))
-    radio = SimulatedRadio(socket=tmp_path / "air")
+    radio = OneRadio(tmp_path / "air")
     await scene.start(tmp_path / "air")
     await radio.start()
     await scene.begin(0.0)
@@ -277,7 +276,7 @@ async def test_a_strap_has_another_address_and_a_battery_that_is_nearly_empty(fi
     scene = scene_of(file, Fault("strap", "low_battery", 0.0, 600.0), Fault("strap", "rotate", 2.5))
     strap = scene.devices["strap"]
     assert isinstance(strap, Peripheral)
-    addresses, radio = [strap.address], SimulatedRadio(socket=tmp_path / "air")
+    addresses, radio = [strap.address], OneRadio(tmp_path / "air")
     await scene.start(tmp_path / "air")
     await radio.start()
     levels: list[list[int]] = []

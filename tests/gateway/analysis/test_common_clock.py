@@ -17,7 +17,7 @@ from gateway.analysis.common_clock import APART, BROKEN, KNEE_ALONE, STILL, UNSU
 from gateway.analysis.pipeline import Pipeline
 from gateway.clocks.device_clock import NS
 from gateway.intake.frames import STEP_NS, Numbered, Origin
-from gateway.intake.intake import CONNECTED
+from gateway.intake.intakes import CONNECTED
 from gateway.model.measurement import Measurement
 from simulators.body.body import WalkingBody
 from simulators.body.exoskeleton import WornExoskeleton

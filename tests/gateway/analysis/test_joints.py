@@ -10,7 +10,7 @@ from drivers.packet import Packet, StreamSpec
 from dsp.result import Result
 from gateway.analysis.joints import CURVES_EVERY_S, JointBank, SubjectJoints, pairs, strides_of
 from gateway.clocks.timeline import Timelines
-from gateway.intake.intake import ArrivedBatch
+from gateway.intake.arrived import ArrivedBatch
 from gateway.intake.streams import Stream
 from simulators.body.body import Placement
 from tests.dsp.bodies import SensorData, body, straight, wear

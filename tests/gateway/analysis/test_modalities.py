@@ -31,8 +31,8 @@ from gateway.analysis.ward_operators import EachDevice, WardOperators, channel, 
 from gateway.analysis.warm_up import PARTS
 from gateway.cli.options import known_drivers
 from gateway.clocks.device_clock import NS
+from gateway.intake.arrived import Arrived
 from gateway.intake.frames import STEP_NS, Numbered, Origin
-from gateway.intake.intake import Arrived
 from gateway.outbox.outbox import Outbox
 from gateway.wire.payload import decode_measurements, encode_measurements
 from tests.drivers.packages import OXIMETER, install_package

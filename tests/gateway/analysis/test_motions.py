@@ -28,8 +28,9 @@ from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.sensor_bank import Refuse
 from gateway.analysis.waiting_samples import ROOM
 from gateway.clocks.device_clock import NS
+from gateway.intake.arrived import ArrivedBatch
 from gateway.intake.frames import STEP_NS, Numbered, Origin, ward_frame
-from gateway.intake.intake import CONNECTED, ArrivedBatch
+from gateway.intake.intakes import CONNECTED
 from gateway.model.measurement import Measurement
 from gateway.model.ward import Bed, Ward, decode_ward, encode_ward, ward_of
 from gateway.recordings.recording import Header, RecordingWriter

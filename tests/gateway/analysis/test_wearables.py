@@ -12,7 +12,7 @@ from drivers.packet import Frame
 from gateway.analysis.pipeline import Pipeline
 from gateway.clocks.device_clock import NS
 from gateway.intake.frames import STEP_NS, Numbered, Origin
-from gateway.intake.intake import Intakes
+from gateway.intake.intakes import Intakes
 from gateway.model.measurement import Measurement
 from tests.drivers.polar_frames import BEGIN, ECG_START, SECOND, STARTED, ecg, ppi
 from tests.drivers.test_movesense import data as movesense

@@ -20,7 +20,7 @@ from gateway.analysis.pipeline import Pipeline
 from gateway.cli.replay import compare
 from gateway.history.history import History
 from gateway.intake.frames import STEP_NS, Origin
-from gateway.intake.intake import CONNECTED
+from gateway.intake.intakes import CONNECTED
 from gateway.machine.arithmetic import arithmetic
 from gateway.model.measurement import Measurement
 from gateway.recordings.comparison import furthest_apart

@@ -15,10 +15,11 @@ from drivers.heart_rate.driver import HeartRate
 from drivers.packet import Frame, Frames, Packet, Packets, StreamSpec
 from drivers.registry import load_driver
 from gateway.intake import unread
+from gateway.intake.arrived import ArrivedBatch
 from gateway.intake.decoding import FAILED
-from gateway.intake.intake import ArrivedBatch, Intakes
+from gateway.intake.intakes import Intakes
 from tests.drivers.test_movella_dot import payload
-from tests.gateway.intake.test_intake import dot
+from tests.gateway.intake.test_intakes import dot
 
 IMU = StreamSpec("imu", ("a", "b"), ("1", "1"), 60.0, 1000.0, 32)
 GOOD, EMPTY, SHORT, LONG, FLOAT, UNKNOWN, WIDE, RAISE = range(8)

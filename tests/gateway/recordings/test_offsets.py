@@ -18,7 +18,7 @@ from drivers.packet import Frame
 from gateway.cli.offsets import offsets_of
 from gateway.clocks.common_motion import Series, joint_offset
 from gateway.intake.frames import STEP_NS, Numbered
-from gateway.intake.intake import CONNECTED
+from gateway.intake.intakes import CONNECTED
 from gateway.recordings.offsets import G, tap_offsets
 from gateway.recordings.recording import Header, RecordingWriter
 from simulators.body.body import WalkingBody

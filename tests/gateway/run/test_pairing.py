@@ -22,10 +22,9 @@ from simulators.devices.movella_dot import MovellaDot
 from simulators.motion.timeline import Timeline
 from simulators.radio.addresses import dot_address
 from simulators.radio.hub import Hub
-from simulators.radio.radio import SimulatedRadio
 from tests.gateway.run.ward_desk import Desk
 from tests.servers import Child
-from tests.simulators.helpers import on_air
+from tests.simulators.helpers import OneRadio, on_air
 from tests.simulators.limbs import Limb
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(600)]
@@ -151,10 +150,10 @@ async def test_a_scan_tells_who_is_there_and_names_the_phone_that_holds_one(sett
         assert worn["battery_pct"] == pytest.approx(90.0, abs=1.0)
         assert settings.radio.socket
         assert (await ward.do("blink", device="spare", **BRIEFLY))["blinked"]  # it is known here from now on
-        phone = SimulatedRadio(socket=settings.radio.socket)
+        phone = OneRadio(settings.radio.socket)
         await phone.start()
         device = await phone.find(address=dot_address(1, 2), timeout_s=WITHIN_S)
-        async with phone.client(device, lambda _: None):
+        async with phone.one.client(device, lambda _: None):
             found = await ward.do("scan", **BRIEFLY)
         await phone.stop()
         (missing,) = found["missing"]

@@ -11,8 +11,9 @@ import pytest
 
 from config.settings import Device
 from drivers.packet import Frame
+from gateway.intake.arrived import ArrivedBatch
 from gateway.intake.frames import STEP_NS, Numbered, by_device
-from gateway.intake.intake import CONNECTED, ArrivedBatch, Intakes
+from gateway.intake.intakes import CONNECTED, Intakes
 from simulators.devices.exo_frame import DeviceState
 from tests.drivers.exo_frames import BOTH_LEGS, limb
 from tests.drivers.exo_frames import device as exo_device
