@@ -7,8 +7,8 @@ that is done, and say which line to write. What is counted, and how, stands in `
 from __future__ import annotations
 
 import ast
-from pathlib import Path
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 
