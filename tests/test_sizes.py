@@ -122,6 +122,7 @@ def test_a_circle_is_found() -> None:
 
 def test_imports_for_types_and_within_functions_count(tmp_path: Path) -> None:
     path = tmp_path / "a.py"
-    path.write_text("if TYPE_CHECKING:\n    from house.b import B\ndef f():\n    import house.c\nfrom . import d\n", "utf-8")
+    source = "if TYPE_CHECKING:\n    from house.b import B\ndef f():\n    import house.c\nfrom . import d\n"
+    path.write_text(source, "utf-8")
     known = {f"house.{name}": path for name in "abcde"}
     assert sizes.imported("house.a", path, known) == {"house.b", "house.c", "house.d"}
