@@ -35,6 +35,8 @@ FILE = "ward.db"
 OUTBOX = "outbox.db"
 SAID = frozenset({"admit", IMPORT, RECALLED, VACATED})
 """Changes that say who is in a bed, or that nobody knows: another bed, or device, says nothing of that."""
+CONFIRMS = frozenset({"move", "assign", "session-start"})
+"""Changes that a person makes beside somebody: whom they name is there."""
 FROM_OUTBOX = "outbox"
 MOST_STARTS = 100
 """Starts over which a ward that was lost is said to be, where nobody says who is there."""
@@ -145,9 +147,11 @@ class KeptWard:
         return str(newest.fields["trace"]) if newest is not None and newest.name == VACATED else ""
 
     def vacate(self, trace: str, *, at_us: int) -> WardState:
-        """Have nobody in a bed whom the file alone has put there; return the ward after it."""
-        of_file = {entry.at_us for entry in self._open_registry.entries() if entry.source == FROM_CONFIGURATION}
-        gone = tuple(one.id for one in self.state.subjects if one.since_us in of_file)
+        """Have nobody in a bed whom the file alone has put there, and no person beside it; return the ward after it."""
+        entries = self._open_registry.entries()
+        of_file = {entry.at_us for entry in entries if entry.source == FROM_CONFIGURATION}
+        confirmed = {entry.fields.get("subject") for entry in entries if entry.name in CONFIRMS}
+        gone = tuple(one.id for one in self.state.subjects if one.since_us in of_file and one.id not in confirmed)
         return self._open_registry.apply(Vacate(trace=trace, subjects=gone), at_us=at_us, by="", source=FROM_TRACE)
 
     def look_after(self) -> str:

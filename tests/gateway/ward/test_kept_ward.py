@@ -426,6 +426,8 @@ def test_whom_a_file_alone_put_there_leaves_and_nobody_else(tmp_path: Path) -> N
     with closing(KeptWard(configured(tmp_path, "p-1", "p-2", "p-3"), at_us=NOW_US)) as ward:
         ward.change("discharge", {"subject": "p-2"}, at_us=LATER_US, by="anna", source="test")
         ward.change("admit", {"subject": "p-9", "bed": "bay-2"}, at_us=LATER_US, by="anna", source="test")
+        ward.change("session-start", {"subject": "p-3", "protocol": "walk"}, at_us=LATER_US, by="anna", source="test")
         ward.vacate("the historian has measurements of it", at_us=LATER_US)
-        assert subjects(ward) == ["p-9"]
+        assert subjects(ward) == ["p-9", "p-3"], "Anna stands beside p-3, who walks"
+        assert [session.state for session in ward.state.sessions] == ["running"]
         assert ward.vacated == "the historian has measurements of it"
