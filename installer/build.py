@@ -140,7 +140,7 @@ def lay_out_system(tree: Path, number: str) -> None:
         (deploy / "journald.conf", lib / f"systemd/journald.conf.d/{NAME}.conf"),
         (ROOT / "LICENSE", documents / "copyright"),
         *((path, units / path.relative_to(deploy)) for path in sorted(deploy.glob("*.service.d/*.conf"))),
-        *((deploy / name, documents / "examples" / name) for name in ("nginx.conf", "mosquitto.conf", "nftables.conf")),
+        *((deploy / name, documents / "examples" / name) for name in ("nginx.conf", "mosquitto.conf", "nftables.conf", "backup-sftp.conf")),
     ):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
@@ -168,7 +168,7 @@ def control(tree: Path, number: str) -> None:
     (folder / "control").write_text(
         f"Package: {NAME}\nVersion: {number}\nArchitecture: {run('dpkg', '--print-architecture')}\n"
         f"Maintainer: rehab-gateway\nSection: science\nPriority: optional\nInstalled-Size: {size}\n"
-        f"Depends: {needs}\nRecommends: chrony\nSuggests: nginx, chromium\nDescription: {DESCRIPTION}\n",
+        f"Depends: {needs}\nRecommends: chrony\nSuggests: nginx, chromium, openssh-client\nDescription: {DESCRIPTION}\n",
         "utf-8",
     )
     for name in ("preinst", "postinst", "prerm", "postrm"):
