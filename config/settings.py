@@ -232,8 +232,8 @@ class Backup(Section):
     recordings: bool = Field(default=False, description="Whether recordings are copied too: they are large.")
     sftp_to: Annotated[str, Field(pattern=r"^[\w.-]+@[\w.-]+(:[\w./-]+)?$")] | None = Field(
         None,
-        description="Where each is sent by SFTP besides, USER@COMPUTER:FOLDER: a folder that is there; one that could not"
-        " be sent is a failed backup.",
+        description="Where each is sent by SFTP besides, USER@COMPUTER:FOLDER: a folder that is there; one that could"
+        " not be sent is a failed backup.",
     )
     sftp_key_file: Path | None = Field(
         None, description="Private key without a password that the computer of 'sftp_to' lets in."

@@ -30,7 +30,8 @@ class Away:
         self.file.write_bytes(os.urandom(300_000))
         self.said: list[str] = []
         self.paused: list[float] = []
-        self.backup = Backup(folder=folder, key_file=folder / "k", sftp_to="backup@server:ward-7", sftp_key_file=folder / "k")
+        key = folder / "key"
+        self.backup = Backup(folder=folder, key_file=key, sftp_to="backup@server:ward-7", sftp_key_file=key)
         self.answer(f"cd {self.home} && exec {SERVER}")
 
     def answer(self, ssh: str) -> None:
@@ -86,7 +87,7 @@ def test_a_computer_that_is_away_for_a_moment_is_waited_for(away: Away, monkeypa
 
 def test_one_that_stays_away_is_said(away: Away) -> None:
     away.answer("echo 'ssh: connect to host server port 22: No route to host' >&2; exit 255")
-    with pytest.raises(SendError, match="could not be sent to backup@server:ward-7: .*No route to host"):
+    with pytest.raises(SendError, match=r"could not be sent to backup@server:ward-7: .*No route to host"):
         away.send()
     assert away.paused == list(PAUSES_S)
     assert away.names() == []
