@@ -109,7 +109,7 @@ load: setup
 SYSTEM := mosquitto=mosquitto victoria-metrics=victoria-metrics chromium=chromium firefox-esr=firefox-esr \
   nginx-light=nginx nftables=nft iproute2=ip libfaketime=libfaketimeMT.so.1 systemd=systemd-analyze dbus-daemon=dbus-daemon gcc=gcc libc6-dev=crt1.o \
   postgresql=pg_ctlcluster influxdb=influxd prometheus=promtool rsyslog=rsyslogd rsyslog-gnutls=lmnsd_gtls.so strace=strace busybox-static=busybox \
-  libatomic1=libatomic.so.1 # the last for the Node.js that Playwright brings
+  openssh-client=sftp openssh-sftp-server=sftp-server libatomic1=libatomic.so.1 # the last for the Node.js that Playwright brings
 SYSTEM_FAULTS := qemu-system-x86=qemu-system-x86_64 e2fsprogs=mke2fs mount=mount
 
 system:

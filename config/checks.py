@@ -52,6 +52,11 @@ def check(settings: Settings, drivers: Drivers | None) -> Iterator[Finding]:
     yield from _home(settings)
     if settings.backup.folder is not None and settings.backup.key_file is None:
         yield ("backup", "folder"), "backup.folder needs backup.key_file: a backup holds secrets, and is encrypted"
+    if settings.backup.sftp_to is not None and None in (settings.backup.folder, settings.backup.sftp_key_file):
+        yield (
+            ("backup", "sftp_to"),
+            "backup.sftp_to needs backup.folder, whose backups are sent, and backup.sftp_key_file",
+        )
     for path, device in devices(settings):
         yield from _axes(path, device)
         if drivers is not None:

@@ -230,6 +230,14 @@ class Backup(Section):
     keep: int = Field(14, ge=1, le=1000, description="Backups of this gateway that are kept; older ones are deleted.")
     most_hours: float = Field(30.0, gt=0, description="Hours; when the newest is older, a notice says so.")
     recordings: bool = Field(default=False, description="Whether recordings are copied too: they are large.")
+    sftp_to: Annotated[str, Field(pattern=r"^[\w.-]+@[\w.-]+(:[\w./-]+)?$")] | None = Field(
+        None,
+        description="Where each is sent by SFTP besides, USER@COMPUTER:FOLDER: a folder that is there; one that could"
+        " not be sent is a failed backup.",
+    )
+    sftp_key_file: Path | None = Field(
+        None, description="Private key without a password that the computer of 'sftp_to' lets in."
+    )
 
 
 class Device(Section):

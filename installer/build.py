@@ -28,6 +28,7 @@ from installer.signing import SignatureError, ship_keys, sign_sums, write_sums
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "rehab-gateway"
 WITHOUT = ("direct_url.json", "INSTALLER", "REQUESTED")
+EXAMPLES = ("nginx.conf", "mosquitto.conf", "nftables.conf", "backup-sftp.conf")
 """What an installer notes of itself; the first names the folder in which the package was made."""
 COMPILER = ROOT / "installer" / "compile_kernels.py"
 ADDRESS = b"__numba_array_expr_0x"
@@ -130,7 +131,7 @@ def lay_out_system(tree: Path, number: str) -> None:
         (deploy / "journald.conf", lib / f"systemd/journald.conf.d/{NAME}.conf"),
         (ROOT / "LICENSE", documents / "copyright"),
         *((path, units / path.relative_to(deploy)) for path in sorted(deploy.glob("*.service.d/*.conf"))),
-        *((deploy / name, documents / "examples" / name) for name in ("nginx.conf", "mosquitto.conf", "nftables.conf")),
+        *((deploy / name, documents / "examples" / name) for name in EXAMPLES),
     ):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
@@ -158,7 +159,8 @@ def control(tree: Path, number: str) -> None:
     (folder / "control").write_text(
         f"Package: {NAME}\nVersion: {number}\nArchitecture: {run('dpkg', '--print-architecture')}\n"
         f"Maintainer: rehab-gateway\nSection: science\nPriority: optional\nInstalled-Size: {size}\n"
-        f"Depends: {needs}\nRecommends: chrony\nSuggests: nginx, chromium\nDescription: {DESCRIPTION}\n",
+        f"Depends: {needs}\nRecommends: chrony\nSuggests: nginx, chromium, openssh-client\n"
+        f"Description: {DESCRIPTION}\n",
         "utf-8",
     )
     for name in ("preinst", "postinst", "prerm", "postrm"):

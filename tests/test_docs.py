@@ -74,6 +74,14 @@ def test_the_kinds_of_signal_are_those_of_the_table() -> None:
     assert gateway.cli.reference.with_modalities(page) == page, "run 'make docs'"
 
 
+def test_the_transcript_is_of_the_guide_as_it_is() -> None:
+    typed = "".join(blocks("config/deploy/README.md", "sh")).splitlines()
+    transcript = text("docs/installation.md").partition("<!-- transcript")[2].partition("<!-- end of transcript")[0]
+    seen = [line.removeprefix("$ ") for line in transcript.splitlines() if line.startswith("$ ")]
+    assert seen == typed, "run 'sudo tests/bare/technician SUITE PACKAGE docs/installation.md'"
+    assert not re.findall(r"^  (?:password of .*|key of the backups): (?!\(shown here\)$)", transcript, re.MULTILINE)
+
+
 def test_the_tables_of_notices_and_metrics_are_the_code_s() -> None:
     page = text("docs/operations.md")
     assert gateway.cli.reference.with_notices_and_metrics(page) == page, "run 'make docs'"

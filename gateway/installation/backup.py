@@ -28,6 +28,7 @@ import zstandard
 from config.settings import Settings
 from gateway.installation.archive import MANIFEST, Entry, entry_of, put, read_archive
 from gateway.installation.backup_contents import Content, LinkedError, contents, is_database
+from gateway.installation.backup_sending import SendError, send
 from gateway.installation.sealed_file import SealedError, SealedWriter
 from gateway.machine.file_lock import FileLock
 from gateway.machine.staging import BACKING_UP, StagedError, remove_left_over, staged
@@ -81,7 +82,8 @@ def make_backup(
 ) -> Made:
     """Make a backup and note what became of it; raises BackupError, HeldError.
 
-    A disk or share that is cut off in the middle is waited for, and the backup begun anew.
+    A disk or share that is cut off in the middle is waited for, and the backup begun anew. One that is to be sent and
+    could not be stays where it is, and is a failed one.
 
     Args:
         settings: Of the ward.
@@ -105,6 +107,11 @@ def make_backup(
         raise BackupError(reason) from error
     finally:
         lock.release()
+    try:
+        send(made.path, settings.backup, say=say, pause=pause)
+    except SendError as error:
+        write_backup_state(data, BackupState(made.made_us, made.path.name, now_us, str(error)))
+        raise BackupError(str(error)) from error
     write_backup_state(data, BackupState(made.made_us, made.path.name, now_us, ""))
     return made
 

@@ -49,12 +49,11 @@ class _Asker:
 
 
 def judge_broker(settings: Settings) -> Finding:
-    """The broker elsewhere lets us in, or there is one to start and its port is free."""
+    """The broker elsewhere lets us in, or there is one to start, which needs no port."""
     broker = settings.broker
-    where = f"{broker.host}:{broker.port}"
-    silent = facts.answers(broker.host, broker.port)
     if not broker.embedded:
-        if silent:
+        where = f"{broker.host}:{broker.port}"
+        if silent := facts.answers(broker.host, broker.port):
             return Finding(
                 "broker",
                 "fail",
@@ -62,13 +61,10 @@ def judge_broker(settings: Settings) -> Finding:
                 "Is the network cable in? Else ask the hospital's IT: is broker.host right, does the firewall let us?",
             )
         return judge_admission(broker, sum(len(slot.device) for slot in settings.slot))
-    if not silent:
-        advice = "Well if this gateway itself has it. Else stop the other program, or set another broker.port."
-        return Finding("broker", "warn", f"{where} is taken", advice)
     found = facts.mosquitto()
     if found is None:
         return Finding("broker", "warn", "no mosquitto: iotcore takes its place", "Better: sudo apt install mosquitto")
-    return Finding("broker", "ok", f"{found}, to be started on {where}")
+    return Finding("broker", "ok", f"{found}, which 'run' starts for this gateway alone")
 
 
 def judge_admission(broker: Broker, devices: int) -> Finding:

@@ -1,6 +1,8 @@
 """A fleet of twenty on one machine: enrolled, upgraded in rings, one of them bad, one thrown out, and all measuring.
 
-    python -m tests.gateway.fleet.twenty [--gateways 20] [--real 3] [--rate 100] [--seconds 60] [--store URL]
+    python -m tests.gateway.fleet.twenty [--gateways 20] [--real 3] [--rate 100] [--seconds 60] [--store WHICH]
+
+Twice: with a VictoriaMetrics as the store, and, without the roll-outs, with a PostgreSQL.
 
 Of the gateways some are light (`hospital`: the product's agent, outbox and publisher over TLS, no devices), and some
 have the product's own 'run' as a process (`real_gateway`: they take part in roll-outs and measure nothing). The broker,
@@ -16,26 +18,22 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.parse
-import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-
-import orjson
 
 from gateway.fleet.roll_outs import RollOuts
 from tests.faults.chain import Process
 from tests.faults.content import RUN_FACTOR, made
 from tests.gateway.fleet.hospital import SITE, Hospital, LightGateway, hospital_in
 from tests.gateway.fleet.real_gateway import RealGateway
-from tests.servers import victoria_metrics_in, wait_until
+from tests.gateway.fleet.stores import KINDS, FleetStore, store_of
+from tests.servers import wait_until
 
 HISTORIANS = ("h-1", "h-2")
-HOLD_BACK_S = 2.0
 STEP_S = 0.05
 QUIET_WITHIN_S = 900.0
 """Two cores that others use too store some hundred a second; a machine of its own, some thousand."""
@@ -56,12 +54,7 @@ class Outcome:
     notes: list[str] = field(default_factory=list)
 
 
-def store_section(url: str) -> str:
-    """Return the lines of the configuration for a VictoriaMetrics."""
-    return f'[historian.store]\nkind = "victoriametrics"\nurl = "{url}"\nhold_back_s = {HOLD_BACK_S}\n'
-
-
-def historians_of(hospital: Hospital, store: str) -> list[Process]:
+def historians_of(hospital: Hospital, store: FleetStore) -> list[Process]:
     """Return two historians that share, as processes, with certificates of the fleet."""
     found = []
     for name in HISTORIANS:
@@ -70,7 +63,7 @@ def historians_of(hospital: Hospital, store: str) -> list[Process]:
             f'[site]\nsite = "{SITE}"\ngateway = "central"\ndata = "{hospital.folder / name}"\n'
             f'[broker]\nembedded = false\nhost = "localhost"\nport = {hospital.port}\nca_file = "{fleet}/ca.pem"\n'
             f'[historian]\nid = "{name}"\nshare = "fleet"\ndatabase = "{hospital.folder / name}.db"\n'
-            f'cert_file = "{fleet}/{name}.pem"\nkey_file = "{fleet}/{name}.key"\nkeep_days = 100000\n{store}'
+            f'cert_file = "{fleet}/{name}.pem"\nkey_file = "{fleet}/{name}.key"\nkeep_days = 100000\n{store.section}'
         )
         found.append(Process(name, hospital.folder, [sys.executable, "-m", "gateway", "historian", str(config)]))
     return found
@@ -179,25 +172,7 @@ def throw_out(hospital: Hospital, outcome: Outcome) -> None:
     outcome.lines.append(f"invited again: {name} is back, with all that it measured meanwhile in its outbox")
 
 
-def in_store(url: str) -> tuple[dict[int, set[tuple[str, int]]], int]:
-    """Return in which series and at which times the store holds each measurement, and how many were written again.
-
-    What is written again in the same series at the same time is the same point (a batch whose answer was late).
-    """
-    query = urllib.parse.urlencode({"match[]": f'{{__name__=~".+_value",site="{SITE}"}}', "start": 0})
-    found: dict[int, set[tuple[str, int]]] = {}
-    points = 0
-    with urllib.request.urlopen(f"{url}/api/v1/export?{query}", timeout=120) as answer:  # noqa: S310 - what the caller named
-        for text in answer:
-            series = orjson.loads(text)
-            name = str(sorted(series["metric"].items()))
-            points += len(series["values"])
-            for at, value in zip(series["timestamps"], series["values"], strict=True):
-                found.setdefault(int(value), set()).add((name, at))
-    return found, points - sum(map(len, found.values()))
-
-
-def compare(hospital: Hospital, load: Load, url: str, outcome: Outcome) -> None:
+def compare(hospital: Hospital, load: Load, store: FleetStore, outcome: Outcome) -> None:
     """Hold what the histories and the store have against what was made."""
     wanted = load.numbers()
     rows: Counter[int] = Counter()
@@ -210,36 +185,27 @@ def compare(hospital: Hospital, load: Load, url: str, outcome: Outcome) -> None:
         if len(values) != len(set(values)):
             outcome.notes.append(f"{name} has {len(values) - len(set(values))} twice")
         rows.update(values)
-    held, again = in_store(url)
-    outcome.made, outcome.stored = len(wanted), len(held)
-    outcome.lost = len(wanted - rows.keys()) + len(wanted - held.keys())
-    outcome.twice = sum(len(places) > 1 for places in held.values())
-    foreign = len(rows.keys() - wanted) + len(held.keys() - wanted)
+    held = store.held()
+    places = held.places
+    outcome.made, outcome.stored = len(wanted), len(places)
+    outcome.lost = len(wanted - rows.keys()) + len(wanted - places.keys())
+    outcome.twice = sum(times > 1 for times in places.values())
+    foreign = len(rows.keys() - wanted) + len(places.keys() - wanted)
     outcome.notes += [f"{foreign} that nobody made"] if foreign else []
     both = sum(n > 1 for n in rows.values())
-    outcome.lines.append(sizes(hospital, sum(shares), len(held)))
+    outcome.lines.append(sizes(hospital, store, sum(shares), len(places)))
     outcome.lines.append(
         f"shares {' + '.join(map(str, shares))}, {both} of them in both histories (sent again),"
-        f" {again} points written to the store again"
+        f" {held.again} points written to the store again"
     )
 
 
-def sizes(hospital: Hospital, rows: int, values: int) -> str:
+def sizes(hospital: Hospital, store: FleetStore, rows: int, values: int) -> str:
     """Return what a row takes in the histories, and in the store where it is our own."""
     histories = sum(file.stat().st_size for file in hospital.folder.glob("h-?.db*"))
-    own = sum(file.stat().st_size for file in (hospital.folder / "store").rglob("*") if file.is_file())
     words = f"a row takes {histories / max(rows, 1):.0f} bytes in the histories"
-    return f"{words} and {own / max(values, 1):.0f} in the store's files" if own else words
-
-
-@contextmanager
-def store_at(url: str, folder: Path) -> Iterator[str]:
-    """Give the store that was named, or a VictoriaMetrics of our own."""
-    if url:
-        yield url
-        return
-    with victoria_metrics_in(folder) as child:
-        yield f"http://127.0.0.1:{child.port}"
+    own = store.size()
+    return f"{words} and {own / max(values, 1):.0f} in {store.name}" if own else words
 
 
 def run(
@@ -249,15 +215,16 @@ def run(
     real: int = 0,
     rate: float = 100.0,
     seconds: float = 60.0,
-    store: str = "",
+    store: str = "victoriametrics",
+    roll_outs: bool = True,
     say: Callable[[str], None] = lambda _words: None,
 ) -> Outcome:
-    """Run all of it; return what came of it."""
+    """Run all of it, or without the roll-outs; return what came of it."""
     outcome = Outcome()
     with ExitStack() as stack:
-        url = stack.enter_context(store_at(store, folder / "store"))
+        remote = stack.enter_context(store_of(store, folder))
         hospital = stack.enter_context(hospital_in(folder, historians=HISTORIANS))
-        historians = historians_of(hospital, store_section(url))
+        historians = historians_of(hospital, remote)
         for historian in historians:
             historian.start()
             stack.callback(historian.end)
@@ -266,7 +233,8 @@ def run(
         light = enrol(hospital, gateways, real)
         say(f"enrolled {gateways} gateways in {time.monotonic() - began:.1f} s, {len(light)} light, {real} with 'run'")
         load = Load(rate)
-        for part in (bad_ring, *((configuration,) if real else ()), throw_out):
+        parts = (bad_ring, *((configuration,) if real else ())) if roll_outs else ()
+        for part in (*parts, throw_out):
             if part is throw_out:
                 load.start(light)
             told = len(outcome.lines)
@@ -278,10 +246,10 @@ def run(
         took = load.stop()
         wait_for_outboxes(light, say)
         say(
-            f"measured for {took:.0f} s at {sum(load.made.values()) / took:.0f} a second; all outboxes were empty"
-            f" {time.monotonic() - load.began_s - took:.1f} s later"
+            f"measured for {took:.0f} s at {sum(load.made.values()) / took:.0f} a second, into {remote.name};"
+            f" all outboxes were empty {time.monotonic() - load.began_s - took:.1f} s later"
         )
-        compare(hospital, load, url, outcome)
+        compare(hospital, load, remote, outcome)
         outcome.notes += [note for historian in historians for note in historian.unclean()[:3]]
         say("; ".join(outcome.lines[-2:]))
     return outcome
@@ -306,22 +274,31 @@ def main() -> int:
     parser.add_argument("--real", type=int, default=3, help="of them with a real 'run' process")
     parser.add_argument("--rate", type=float, default=100.0, help="measurements a second of each light one")
     parser.add_argument("--seconds", type=float, default=60.0, help="of measuring")
-    parser.add_argument("--store", default="", help="address of a VictoriaMetrics; by default one of our own")
+    parser.add_argument(
+        "--store",
+        default="",
+        help="victoriametrics, postgresql, or the address of a VictoriaMetrics; both kinds by default",
+    )
     options = parser.parse_args()
     began = time.monotonic()
 
     def say(words: str) -> None:
         print(f"{time.monotonic() - began:6.1f} s  {words}", flush=True)  # noqa: T201 - a program, which prints
 
-    with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
-        outcome = run(
-            Path(folder), gateways=options.gateways, real=options.real, rate=options.rate, seconds=options.seconds,
-            store=options.store, say=say,
-        )  # fmt: skip
-    say(f"made {outcome.made}, in the store {outcome.stored}, lost {outcome.lost}, twice {outcome.twice}")
-    for note in outcome.notes:
-        say(f"WRONG: {note}")
-    return int(bool(outcome.lost or outcome.twice or outcome.notes))
+    failed = False
+    for store in [options.store] if options.store else KINDS:
+        whole = bool(options.store) or store == KINDS[0]
+        say(f"a hospital with {store}")
+        with tempfile.TemporaryDirectory(prefix="fleet-") as folder:
+            outcome = run(
+                Path(folder), gateways=options.gateways, real=options.real if whole else 0, rate=options.rate,
+                seconds=options.seconds, store=store, roll_outs=whole, say=say,
+            )  # fmt: skip
+        say(f"made {outcome.made}, in the store {outcome.stored}, lost {outcome.lost}, twice {outcome.twice}")
+        for note in outcome.notes:
+            say(f"WRONG: {note}")
+        failed = failed or bool(outcome.lost or outcome.twice or outcome.notes)
+    return int(failed)
 
 
 if __name__ == "__main__":
