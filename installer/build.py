@@ -28,8 +28,9 @@ from installer.signing import SignatureError, ship_keys, sign_sums, write_sums
 ROOT = Path(__file__).resolve().parents[1]
 NAME = "rehab-gateway"
 WITHOUT = ("direct_url.json", "INSTALLER", "REQUESTED")
-EXAMPLES = ("nginx.conf", "mosquitto.conf", "nftables.conf", "backup-sftp.conf")
 """What an installer notes of itself; the first names the folder in which the package was made."""
+EXAMPLES = ("nginx.conf", "mosquitto.conf", "nftables.conf", "backup-sftp.conf")
+"""Of ``config/deploy``, for whoever sets up what is beside the gateway."""
 COMPILER = ROOT / "installer" / "compile_kernels.py"
 ADDRESS = b"__numba_array_expr_0x"
 """What numba names after where it was in memory."""
