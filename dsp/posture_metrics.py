@@ -32,14 +32,16 @@ POSTURE: Final[tuple[Metric, ...]] = (
         "Upright time",
         high=0.25,
         adds_up=True,
-        description="Time standing, walking and on stairs within a quarter of an hour; a day is the sum.",
+        description="Time standing, walking and on stairs within a quarter of an hour; a day is the sum, what two"
+        " sensors measured at one time counted once.",
     ),
     _activity(
         "sedentary_time",
         "Sedentary time",
         high=0.25,
         adds_up=True,
-        description="Time sitting and lying within a quarter of an hour, asleep or awake; a day is the sum.",
+        description="Time sitting and lying within a quarter of an hour, asleep or awake; a day is the sum, what two"
+        " sensors measured at one time counted once.",
     ),
     _activity(
         "sedentary_bouts_30",
@@ -64,9 +66,10 @@ POSTURE: Final[tuple[Metric, ...]] = (
         "Wear time",
         high=0.25,
         adds_up=True,
-        description="Time worn within a quarter of an hour: none of an hour in which two axes of acceleration vary by"
-        " less than 13 mg (van Hees 2011). Known three quarters of an hour later; a day is the sum, and one with less"
-        " than ten hours says little.",
+        description="Time worn within a quarter of an hour: from its first sample to its last, without gaps of more than"
+        " two seconds; none of an hour in which two axes of acceleration vary by less than 13 mg (van Hees 2013). Known"
+        " three quarters of an hour later. A day is the sum, what two sensors measured at one time counted once, and one"
+        " with less than ten hours says little.",
     ),
     _fall(
         "fall_event",
