@@ -1,7 +1,7 @@
 """Whether a sensor is worn at all, and for how long: one that lies on a table for an hour hardly moves.
 
-An hour in which nothing moved (`dsp.activity.still`) is one without a wearer. Every quarter of an hour ends an hour, and
-a quarter counts as not worn when any hour that holds it does: whether one was worn is known three quarters later.
+An hour in which nothing moved (`dsp.activity.still`) is one without a wearer. Every quarter of an hour ends an hour,
+and a quarter counts as not worn when any hour that holds it does: that is known three quarters later.
 
 A quarter is worth what was measured of it: from its first sample to its last, without the gaps between. Single samples
 that are lost make no gap: a sensor of which only every second one arrives was worn all the time.

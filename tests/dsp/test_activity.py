@@ -156,14 +156,14 @@ def test_samples_that_are_nan_are_a_gap_too_and_of_nothing_else_nobody_knows() -
 
 
 @pytest.mark.parametrize("every", [2, 3])
-@pytest.mark.parametrize(("spread", "worn"), [(1.0, True), (0.02, False)])
+@pytest.mark.parametrize(("spread", "on_body"), [(1.0, True), (0.02, False)])
 def test_of_a_sensor_of_which_only_some_samples_arrive_all_of_the_time_was_measured(
-    every: int, spread: float, *, worn: bool
+    every: int, spread: float, *, on_body: bool
 ) -> None:
     """Half the rate of data is no half of the time: that is what gaps are for."""
     acc, index = lying_about(*[spread] * 5), np.arange(0, 5 * QUARTER, every)
     found = judged(acc[index], index=index)
-    assert [w.on_body for w in found] == [worn] * 5
+    assert [w.on_body for w in found] == [on_body] * 5
     assert [w.time for w in found] == pytest.approx([QUARTER] * 5, abs=every)
     assert [w.n for w in found] == [QUARTER // every] * 5
 
