@@ -21,6 +21,7 @@ class Found(NamedTuple):
         n_rejected: How many were left out.
         quality: ok, degraded or invalid.
         reason: Why not ok; empty otherwise.
+        algorithm: Name and version of what found it; empty: that of the operator.
     """
 
     metric: str
@@ -31,3 +32,4 @@ class Found(NamedTuple):
     n_rejected: int = 0
     quality: Quality = "ok"
     reason: str = ""
+    algorithm: str = ""

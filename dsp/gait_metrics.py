@@ -86,7 +86,8 @@ GAIT: Final[tuple[Metric, ...]] = (
         sides=ANY_FOOT,
         codes=(Code(LOINC, "55423-8"),),
         low=0.0,
-        description="Number of initial contacts in the window.",
+        description="Number of initial contacts in the window. A day is the sum; a walk that feet and lower back saw"
+        " counts once.",
     ),
     _pace(
         "walking_time",

@@ -12,6 +12,8 @@ _fall = partial(
     Metric, kind="event", sides=("none",), group="falls", unit="1", unit_text="", digits=2, low=0.0, high=1.0
 )
 
+DAY: Final = "A day is the sum; time that two sensors told of counts once."
+
 POSTURE: Final[tuple[Metric, ...]] = (
     _activity(
         "posture",
@@ -32,14 +34,14 @@ POSTURE: Final[tuple[Metric, ...]] = (
         "Upright time",
         high=0.25,
         adds_up=True,
-        description="Time standing, walking and on stairs within a quarter of an hour; a day is the sum.",
+        description=f"Time standing, walking and on stairs within a quarter of an hour. {DAY}",
     ),
     _activity(
         "sedentary_time",
         "Sedentary time",
         high=0.25,
         adds_up=True,
-        description="Time sitting and lying within a quarter of an hour, asleep or awake; a day is the sum.",
+        description=f"Time sitting and lying within a quarter of an hour, asleep or awake. {DAY}",
     ),
     _activity(
         "sedentary_bouts_30",
@@ -57,16 +59,16 @@ POSTURE: Final[tuple[Metric, ...]] = (
         unit="1",
         unit_text="",
         digits=0,
-        description="Risings from sitting or lying, and the reverse, within a quarter of an hour; a day is the sum.",
+        description=f"Risings from sitting or lying, and the reverse, within a quarter of an hour. {DAY}",
     ),
     _activity(
         "wear_time",
         "Wear time",
         high=0.25,
         adds_up=True,
-        description="Time worn within a quarter of an hour: none of an hour in which two axes of acceleration vary by"
-        " less than 13 mg (van Hees 2011). Known three quarters of an hour later; a day is the sum, and one with less"
-        " than ten hours says little.",
+        description="Time worn within a quarter of an hour: from its first sample to its last, without gaps of more"
+        " than two seconds; none of an hour in which two axes of acceleration vary by less than 13 mg (van Hees 2013)."
+        f" Known three quarters of an hour later. {DAY} A day with less than ten hours says little.",
     ),
     _fall(
         "fall_event",

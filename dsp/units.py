@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dsp.batch import Batch
 
+STANDARD_GRAVITY: Final = 9.80665  # m/s^2 (3rd CGPM, 1901): what a sensor's g is meant as
 LOOK_EVERY: Final = 16  # samples; a power of two
 LEAST_LOOKS: Final = 8  # two seconds at 60 Hz: one stride
 MOST_LOOKS: Final = 512  # then older ones count half: a sensor that is set right is believed again

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from dsp.activity.day import BRIEF_S, HOUR_S, LONG_S, SEDENTARY, UPRIGHT, Spell, spells
+from dsp.activity.wear import ALGORITHM as WEAR_ALGORITHM
 from dsp.activity.wear import QUARTER_S, Wear, WearTime
 from dsp.found import Found
 from dsp.posture.measured import SEGMENT_UP, as_found
@@ -125,8 +126,9 @@ class ActivityMetrics:
 
 def _wear(found: Iterable[Wear], rate_hz: float) -> Iterator[Found]:
     for wear in found:
-        n = wear.end - wear.start
         if wear.on_body is None:
-            yield Found("wear_time", None, wear.start, wear.end, n, quality="invalid", reason=wear.reason)
+            yield Found("wear_time", None, wear.start, wear.end, 0, quality="invalid", reason=wear.reason,
+                        algorithm=WEAR_ALGORITHM)  # fmt: skip
         else:
-            yield Found("wear_time", wear.on_body * n / rate_hz / HOUR_S, wear.start, wear.end, n)
+            hours = wear.on_body * wear.time / rate_hz / HOUR_S
+            yield Found("wear_time", hours, wear.start, wear.end, wear.n, algorithm=WEAR_ALGORITHM)

@@ -1,48 +1,76 @@
-"""Whether a sensor is worn at all: one that lies on a table for an hour hardly moves.
+"""Whether a sensor is worn at all, and for how long: one that lies on a table for an hour hardly moves.
 
-Van Hees et al. 2011 (doi 10.1371/journal.pone.0022922): an hour in which the acceleration of two axes of three has a
-standard deviation below 13 mg is one without a wearer. Every quarter of an hour ends an hour, and a quarter counts as
-not worn when any hour that holds it does: whether one was worn is known three quarters later.
+An hour in which nothing moved (`dsp.activity.still`) is one without a wearer. Every quarter of an hour ends an hour,
+and a quarter counts as not worn when any hour that holds it does: that is known three quarters later.
+
+A quarter is worth what was measured of it: from its first sample to its last, without the gaps between. Single samples
+that are lost make no gap: a sensor of which only every second one arrives was worn all the time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-ALGORITHM: Final = "wear/1"
-STILL: Final = 0.013 * 9.81
-"""m/s², 13 mg: breathing alone moves a worn sensor more in an hour."""
-STILL_AXES: Final = 2
+from dsp.activity.still import is_still, sums_of
+from dsp.posture.blocks import BLOCK_HZ
+from dsp.posture.posture import LOST_BLOCKS
+
+ALGORITHM: Final = "wear/2"
 QUARTER_S: Final = 900.0
 HOUR: Final = 4
 """Quarters."""
 LEAST_SHARE: Final = 0.5
-"""With fewer of its samples nobody knows of a quarter."""
+"""Of an hour of which less was measured nobody knows whether the sensor lay still."""
+GAP_S: Final = LOST_BLOCKS / BLOCK_HZ
+"""What is further apart has a gap between it: as of postures, so that hours of wear hold those upright and seated."""
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
-NO_SAMPLES: Final = "too few samples"
+NO_SAMPLES: Final = "no samples"
 
 
 class Wear(NamedTuple):
-    """A quarter of an hour.
+    """A quarter of an hour, or what was measured of it.
 
     Attributes:
         start: Number of its first sample on the sensor's own grid.
-        end: Of the first after it.
+        end: Of the first after its last.
         on_body: Whether somebody wore the sensor; None where that is not known.
         reason: Why not; empty otherwise.
+        time: How much of it was measured, in samples of the grid.
+        n: Samples that came.
     """
 
     start: int
     end: int
     on_body: bool | None
     reason: str
+    time: int
+    n: int
+
+
+@dataclass(slots=True)
+class _Quarter:
+    """What was measured of a quarter: its first sample, that after its last, its time; and sums as of `sums_of`."""
+
+    start: int = -1
+    end: int = -1
+    time: int = 0
+    sums: Floats = field(default_factory=lambda: np.zeros((3, 3)))
+
+    def add(self, at: Ints, rows: Floats, time: int) -> None:
+        """Add samples, by their numbers, and the time that they stand for."""
+        self.start = int(at[0]) if self.start < 0 else self.start
+        self.end = int(at[-1]) + 1
+        self.time += time
+        self.sums += sums_of(rows)
 
 
 class WearTime:
@@ -55,9 +83,11 @@ class WearTime:
     def __init__(self, rate_hz: float) -> None:
         self._length: Final = round(QUARTER_S * rate_hz)
         self._second: Final = max(1, round(rate_hz))
-        self._rows: list[Floats] = []
+        self._gap: Final = GAP_S * rate_hz
+        self._parts: list[tuple[Ints, Floats]] = []
         self._now: int | None = None
-        self._sums: dict[int, Floats] = {}
+        self._newest: int | None = None
+        self._quarters: dict[int, _Quarter] = {}
         self._undecided: list[int] = []
 
     def process(self, index: ArrayLike, acc: ArrayLike) -> Iterator[Wear]:
@@ -80,7 +110,7 @@ class WearTime:
             if number != self._now:
                 self._add()
                 self._now = number
-            self._rows.append(force[first:end])
+            self._parts.append((at[first:end], force[first:end]))
             yield from self._ready(number * self._second // self._length)
 
     def finish(self) -> Iterator[Wear]:
@@ -91,43 +121,45 @@ class WearTime:
 
     def _add(self) -> None:
         """Add the open second to its quarter."""
-        if self._now is None:
+        if self._now is None or not self._parts:
             return
-        rows = np.concatenate(self._rows) if self._rows else np.zeros((0, 3))
-        total = rows.sum(axis=0)
-        if not np.isfinite(total).all():
-            rows = rows[np.isfinite(rows).all(axis=1)]
-            total = rows.sum(axis=0)
-        quarter = self._now * self._second // self._length
-        if quarter not in self._sums:
-            self._sums[quarter] = np.zeros((3, 3))
-            self._undecided.append(quarter)
-        sums = self._sums[quarter]
-        sums[0] += len(rows)
-        sums[1] += total
-        sums[2] += np.einsum("ij,ij->j", rows, rows)
-        self._rows = []
+        number = self._now * self._second // self._length
+        if number not in self._quarters:
+            self._quarters[number] = _Quarter()
+            self._undecided.append(number)
+        at = np.concatenate([part for part, _ in self._parts])
+        rows = np.concatenate([part for _, part in self._parts])
+        self._parts = []
+        known = np.isfinite(rows).all(axis=1)
+        if known.any():
+            self._quarters[number].add(at[known], rows[known], self._time_of(at[known]))
+
+    def _time_of(self, at: Ints) -> int:
+        """Return how much time samples stand for: each for that since the one before it, or for itself after a gap."""
+        before = int(at[0]) - 1 if self._newest is None else self._newest
+        since = np.diff(at, prepend=before)
+        self._newest = int(at[-1])
+        return int(np.where(since <= self._gap, since, 1).sum())
 
     def _ready(self, newest: int) -> Iterator[Wear]:
         """Yield the quarters whose last hour ends before the newest quarter, and forget what no hour holds any more."""
         while self._undecided and self._undecided[0] + HOUR <= newest:
             quarter = self._undecided.pop(0)
             yield self._judged(quarter)
-            for old in [q for q in self._sums if q <= quarter - HOUR + 1]:
-                del self._sums[old]
+            for old in [q for q in self._quarters if q <= quarter - HOUR + 1]:
+                del self._quarters[old]
 
-    def _judged(self, quarter: int) -> Wear:
-        start, end = quarter * self._length, (quarter + 1) * self._length
-        if self._sums[quarter][0, 0] < LEAST_SHARE * self._length:
-            return Wear(start, end, None, NO_SAMPLES)
-        still = any(self._is_still(first) for first in range(quarter - HOUR + 1, quarter + 1))
-        return Wear(start, end, not still, "")
+    def _judged(self, number: int) -> Wear:
+        quarter = self._quarters[number]
+        if not quarter.time:
+            return Wear(number * self._length, (number + 1) * self._length, None, NO_SAMPLES, 0, 0)
+        still = any(self._is_still(first) for first in range(number - HOUR + 1, number + 1))
+        time = min(quarter.time, quarter.end - quarter.start, self._length)
+        return Wear(quarter.start, quarter.end, not still, "", time, int(quarter.sums[0, 0]))
 
     def _is_still(self, first: int) -> bool:
         """Return whether nothing moved in the hour from a quarter on; no, where too little is known of it."""
-        hour = sum((self._sums.get(q, np.zeros((3, 3))) for q in range(first, first + HOUR)), np.zeros((3, 3)))
-        if hour[0, 0] < LEAST_SHARE * HOUR * self._length:
+        hour = [self._quarters[q] for q in range(first, first + HOUR) if q in self._quarters]
+        if sum(quarter.time for quarter in hour) < LEAST_SHARE * HOUR * self._length:
             return False
-        n, total, squares = hour
-        spread = np.sqrt(np.maximum(squares / n - (total / n) ** 2, 0.0))
-        return int((spread < STILL).sum()) >= STILL_AXES
+        return is_still(np.sum([quarter.sums for quarter in hour], axis=0))

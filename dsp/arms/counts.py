@@ -16,10 +16,11 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dsp.units import STANDARD_GRAVITY
+
 Floats = NDArray[np.float64]
 
 ALGORITHM: Final = "activity_counts/1"
-G: Final = 9.80665
 STEPS: Final = 30
 """Values a second that the filter is made for."""
 INPUT: Final = (
@@ -115,7 +116,7 @@ class ActivityCounts:
         if inside < (1 - LOST_SHARE) * self._rate_hz - 1:
             self._since = 0
             return SecondCounts(second, math.nan, LOST)
-        in_g = _thirtieths(index, acc, begin, end) / G
+        in_g = _thirtieths(index, acc, begin, end) / STANDARD_GRAVITY
         if self._since == 0:
             self._filter.rest(in_g[0])
         filtered = self._filter.run(in_g)

@@ -1,7 +1,6 @@
 """Whether a wrist has moved at all in the last minutes: what lies on a table has not, and a resting arm hardly.
 
-The border is that of wear time (van Hees et al. 2011, doi 10.1371/journal.pone.0022922; `dsp.activity.wear`): an hour
-in which two axes of three vary by less than 13 mg is one without a wearer. An arm in use is looked at sooner: after ten
+The border is that of wear time (`dsp.activity.still`). An arm in use is looked at sooner than after an hour: after ten
 such minutes nobody can tell an arm that rests from a sensor that was taken off, and that is said.
 """
 
@@ -14,9 +13,8 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-STILL: Final = 0.013 * 9.80665
-"""m/s², 13 mg: breathing alone moves a worn sensor more in an hour."""
-STILL_AXES: Final = 2
+from dsp.activity.still import is_still, sums_of
+
 MINUTE_S: Final = 60
 DOUBTED: Final = 10
 """Minutes."""
@@ -74,8 +72,7 @@ class Stillness:
         rows = np.concatenate(self._rows)
         rows = rows[np.isfinite(rows).all(axis=1)]
         self._rows = []
-        sums = np.array([np.full(3, len(rows)), rows.sum(axis=0), (rows**2).sum(axis=0)])
-        self._sums.append((self._minute, sums))
+        self._sums.append((self._minute, sums_of(rows)))
         while self._sums[0][0] <= self._minute - OFF:
             self._sums.popleft()
         state: State = "off" if self._still(OFF) else "doubtful" if self._still(DOUBTED) else "moves"
@@ -84,9 +81,5 @@ class Stillness:
     def _still(self, minutes: int) -> bool:
         """Whether so many minutes were spent without moving; no, where too little is known of them."""
         assert self._minute is not None
-        newest = [sums for minute, sums in self._sums if minute > self._minute - minutes]
-        n, total, squares = np.sum(newest, axis=0)
-        if n[0] < LEAST_SHARE * minutes * MINUTE_S * self._rate_hz:
-            return False
-        spread = np.sqrt(np.maximum(squares / n - (total / n) ** 2, 0.0))
-        return int((spread < STILL).sum()) >= STILL_AXES
+        newest: Floats = np.sum([sums for minute, sums in self._sums if minute > self._minute - minutes], axis=0)
+        return bool(newest[0, 0] >= LEAST_SHARE * minutes * MINUTE_S * self._rate_hz) and is_still(newest)

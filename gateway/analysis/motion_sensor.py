@@ -79,8 +79,8 @@ class MotionSensor:
             if value is not None and not metric.plausible(value):
                 value, quality, reason = None, "invalid", f"implausible: {value:.4g} {metric.unit_text}".strip()
             yield Result(
-                each.metric, value, _side(self.device.placement, metric.sides), start_s, end_s, each.n, algorithm,
-                each.n_rejected, quality, reason,
+                each.metric, value, _side(self.device.placement, metric.sides), start_s, end_s, each.n,
+                each.algorithm or algorithm, each.n_rejected, quality, reason,
             )  # fmt: skip
 
 

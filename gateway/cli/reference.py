@@ -34,6 +34,13 @@ The second range, where there is one, holds in exoskeleton sessions (`protocol =
 which of these stands in [architecture.md](architecture.md#which-sensors-give-what), and what is not there yet in the
 README.
 
+An hour of a day (`rehab-gateway days`) is one of the person, and not of a sensor. Hours worn are those that were
+measured: from the first sample to the last, without gaps of more than two seconds, and without those in which the
+sensor lay stiller than anybody does. Where several sensors told of the same time, it counts once, as the one tells it
+that was worn for most of that time; of those alike, thigh before lower back, chest, wrist. A walk that feet and lower
+back saw counts once too, as that tells it which saw most of it. What only one of them told counts as it is ([days and
+weeks](reports.md#days-and-weeks)).
+
 This page is made from `dsp/catalogue.py` by `make docs`; a test fails when the two differ.
 """
 

@@ -156,7 +156,8 @@ ENTRIES: Mapping[tuple[str, str], Entry] = MappingProxyType(
         ),
         ("GET", "/api/days/{subject}"): Entry(
             "What each day and week of a person gave: postures, steps and wear, and walking bouts by the names of"
-            " Mobilise-D. A day that was worn for less than ten hours is degraded, and no part of its week.",
+            " Mobilise-D. Time that several sensors told of counts once. A day that was worn for less than ten hours is"
+            " degraded, and no part of its week.",
             a("Days"),
             query={"days": {**COUNT, "minimum": 1, "maximum": MOST_DAYS, "default": 90}},
             statuses={400: "The question is not whole.", 404: "Nothing is stored of this person.",

@@ -1,35 +1,57 @@
 """Days and weeks of a person: postures, steps and wear, and walking bouts under the names of Mobilise-D.
 
-What adds up over a day is the sum of its quarters, also where their rows were deleted. Bouts are made of single rows:
-of a day of which rows were deleted there are none. A day on which the sensor was worn for less than ten hours is
-degraded, and no part of its week (`dsp.activity.bouts.summarise_week`). Days are those of UTC, as those of trends are.
+What adds up over a day is the sum of its quarters, also where their rows were deleted, and of what several sensors told
+of one time only what one of them did (`gateway.results.overlap`). Of hours that is the one that was worn for most of
+that time; of those alike, the place that shows posture best. Of walking it is the one that saw most of that walk: radio
+and noise take steps away, and seldom make any. So a sensor that falls silent, or comes off, is followed by the other.
+
+Bouts are made of single rows: of a day of which rows were deleted there are none. A day of less than ten hours of wear
+is degraded, and no part of its week (`dsp.activity.bouts.summarise_week`). Days are those of UTC, as those of trends
+are; what is told of a stretch of time counts on the day in which that ends.
 """
 
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import orjson
 
 from dsp.activity.bouts import VALID_WEAR_H, WalkingBout, summarise_bouts, summarise_week
+from dsp.catalogue import CATALOGUE
+from gateway.analysis.motions import MOTIONS
 from gateway.history.minutes import MINUTE_US
 from gateway.history.reader import HistoryReader
 from gateway.model.measurement import Quality
 from gateway.results.milestones import monday
+from gateway.results.overlap import Stretch, believed_occasions, own_shares
 from gateway.results.past_sessions import PastSession, shown_of
-from gateway.results.trend import DAY_US, TrendLine, Window, lines_of
+from gateway.results.trend import DAY_US
 from gateway.texts.languages import text
 
 MOST_DAYS: Final = 92
 """A quarter of a year: each bout is read, and a day of walking is some thousand strides."""
-SUMMED: Final = ("wear_time", "upright_time", "sedentary_time", "sedentary_bouts_30", "transfer_count", "n_steps")
-"""Metrics of which a day is the sum."""
+WEAR: Final = "wear_time"
+STEPS: Final = "n_steps"
+QUARTERS: Final = (WEAR, "upright_time", "sedentary_time", "transfer_count")
+"""Metrics of which a day is the sum, told of one quarter of an hour after the other."""
+OCCASIONS: Final = ("sedentary_bouts_30", STEPS)
+"""Metrics of which a day is the sum, told when there was something."""
+PLACES: Final[Mapping[str, int]] = {
+    place: rank
+    for motion in MOTIONS
+    if WEAR in motion.metrics
+    for rank, places in enumerate(motion.places)
+    for place in places
+}
+"""Which place shows posture best, as sensors get their operators."""
+HOUR_US: Final = 3_600_000_000
 BOUT: Final = "walking_bout"
 OF_BOUT: Final = {
     "cadence": "cadence_spm",
@@ -41,6 +63,7 @@ OF_BOUT: Final = {
 TURN: Final = "turn_angle"
 TURNS: Final = "wb_all__n_turns__sum"
 TRUNK: Final = "lower_back"
+OF_WALKS: Final = frozenset({STEPS, BOUT, TURN, *OF_BOUT})
 STEPS_A_STRIDE: Final = 2
 
 Outcomes = dict[str, float | None]
@@ -84,23 +107,13 @@ class Days:
     weeks: Sequence[Week]
 
 
-class _Row(NamedTuple):
-    trunk: bool
-    metric: str
-    start_us: int
-    end_us: int
-    value: float
-    n: int
-    is_good: int
-
-
 def make_days(reader: HistoryReader, subject: str, from_us: int, to_us: int) -> Days:
     """Return the days of a subject, each whole, as `shown_of` chooses; raises UnknownSubjectError, sqlite3.Error."""
     shown, simulated, _ = shown_of(reader, subject)
     from_us = from_us // DAY_US * DAY_US
-    window = Window(from_us, to_us, by="day")
-    sums = {metric: _sums_of_days(lines_of(reader, shown, metric, window)) for metric in SUMMED}
-    bouts = _bouts_of_days(_rows(reader, shown, from_us, to_us))
+    rows = _stretches(reader, shown, from_us, to_us)
+    sums = _sums_of_days(rows)
+    bouts = _bouts_of_days(rows)
     for day in _partly_deleted(reader, shown, from_us, to_us):
         bouts.pop(day, None)  # what is left of its bouts would look like all of them
     found = sorted(set(bouts).union(*sums.values()))
@@ -109,7 +122,7 @@ def make_days(reader: HistoryReader, subject: str, from_us: int, to_us: int) -> 
 
 
 def _day(day: int, sums: Mapping[str, tuple[float, bool] | None], bouts: dict[str, float] | None) -> Day:
-    wear_h = sums["wear_time"]
+    wear_h = sums[WEAR]
     is_worn_enough = wear_h is not None and wear_h[0] >= VALID_WEAR_H
     reasons = [] if is_worn_enough else [text("days.no_wear" if wear_h is None else "days.few_hours")]
     if any(one is not None and not one[1] for one in sums.values()):
@@ -123,7 +136,7 @@ def _weeks(days: Iterable[Day]) -> list[Week]:
     found = []
     for at_us, of in groupby(days, lambda day: monday(day.at_us)):
         numbers = [
-            (day.outcomes["wear_time"] or 0.0,
+            (day.outcomes[WEAR] or 0.0,
              {name: math.nan if value is None else value for name, value in day.outcomes.items()})
             for day in of
         ]  # fmt: skip
@@ -133,37 +146,92 @@ def _weeks(days: Iterable[Day]) -> list[Week]:
     return found
 
 
-def _sums_of_days(lines: Iterable[TrendLine]) -> dict[int, tuple[float, bool]]:
-    """Return the sum of each day, and whether all of it is of good quality.
-
-    Feet and lower back both count steps: of several ways of measuring that which found most is taken, never their sum.
-    """
-    ways: dict[int, dict[str, list[tuple[float, bool]]]] = defaultdict(lambda: defaultdict(list))
-    for line in lines:
-        way = line.algorithm.rpartition("/")[0]  # another version may take over in the middle of a day
-        for point in line.points:
-            if point.value is not None:
-                ways[point.at_us // DAY_US][way].append((point.value, point.quality == "ok"))
-    return {
-        day: max((sum(value for value, _ in parts), all(good for _, good in parts)) for parts in of.values())
-        for day, of in ways.items()
-    }
+def _sums_of_days(rows: Sequence[Stretch]) -> dict[str, dict[int, tuple[float, bool]]]:
+    """Return of each metric the sum of each day, and whether all of it is of good quality."""
+    of = {metric: [row for row in rows if row.metric == metric] for metric in (*QUARTERS, *OCCASIONS)}
+    wear = _WearTime(of[WEAR])
+    found: dict[str, dict[int, tuple[float, bool]]] = {}
+    for metric, rows_of_it in of.items():
+        days: dict[int, tuple[float, bool]] = {}
+        for row, value in _counted_once(metric, rows_of_it, wear):
+            total, is_good = days.get(row.end_us // DAY_US, (0.0, True))
+            days[row.end_us // DAY_US] = total + value, is_good and row.is_good
+        whole = CATALOGUE[metric].kind == "count"
+        found[metric] = {day: (float(round(total)) if whole else total, good) for day, (total, good) in days.items()}
+    return found
 
 
-def _rows(reader: HistoryReader, sessions: Sequence[PastSession], from_us: int, to_us: int) -> list[_Row]:
-    """Return bouts and what tells of them, in order of their ends."""
+def _counted_once(metric: str, rows: Sequence[Stretch], wear: _WearTime) -> Iterator[tuple[Stretch, float]]:
+    """Yield what counts of a metric, and how much of it, where several sensors may have told of one time."""
+    if metric in QUARTERS:
+        shares = own_shares(rows, lambda row: (-round(wear.share(row), 1), not row.is_good, row.rank, row.source))
+        yield from ((row, row.value * share) for row, share in zip(rows, shares, strict=True) if share > 0.0)
+    else:
+        weight = _length_us if metric == STEPS else wear.duration_us
+        yield from ((row, row.value) for row in believed_occasions(rows, weight))
+
+
+def _length_us(row: Stretch) -> float:
+    return row.end_us - row.start_us
+
+
+class _WearTime:
+    """For how much of some time a source was worn, by what it told of that itself."""
+
+    def __init__(self, rows: Iterable[Stretch]) -> None:
+        self._rows: dict[str, list[Stretch]] = defaultdict(list)
+        for row in sorted(rows, key=lambda row: row.end_us):
+            self._rows[row.source].append(row)
+        self._starts = {source: [row.start_us for row in of] for source, of in self._rows.items()}
+        self._ends = {source: [row.end_us for row in of] for source, of in self._rows.items()}
+
+    def duration_us(self, of: Stretch) -> float:
+        """Return how much of the time of a stretch its source was worn; 0 where it did not tell."""
+        total = 0.0
+        if of.source not in self._rows:
+            return total
+        first = bisect_left(self._ends[of.source], of.start_us)
+        for row in self._rows[of.source][first : bisect_left(self._starts[of.source], of.end_us)]:
+            shared_us = min(row.end_us, of.end_us) - max(row.start_us, of.start_us)
+            total += row.value * HOUR_US * max(0, shared_us) / max(1, row.end_us - row.start_us)
+        return total
+
+    def share(self, of: Stretch) -> float:
+        """Return the same as a share of it."""
+        return self.duration_us(of) / max(1, of.end_us - of.start_us)
+
+
+def _stretches(reader: HistoryReader, sessions: Sequence[PastSession], from_us: int, to_us: int) -> list[Stretch]:
+    """Return all that days are made of: rows, and of those that were deleted what their minutes say."""
     if not sessions:
         return []
-    metrics = [BOUT, TURN, *OF_BOUT]
-    parts = _parts(sessions)
+    metrics = [*QUARTERS, *OCCASIONS, BOUT, TURN, *OF_BOUT]
+    parts, of = _parts(sessions), (sessions[0].subject, sessions[0].simulated)
+    whose = (
+        "s.subject = ? AND s.simulated = ? AND s.metric IN (SELECT value FROM json_each(?))"
+        " AND s.session IN (SELECT value FROM json_each(?))"
+    )
     rows = reader.rows(
-        "SELECT s.placement = ?, s.metric, m.start_us, m.end_us, m.value, m.n, m.quality = 0 FROM series s"
-        " CROSS JOIN measurements m ON m.series = s.id WHERE s.subject = ? AND s.simulated = ?"
-        " AND s.metric IN (SELECT value FROM json_each(?)) AND s.session IN (SELECT value FROM json_each(?))"
+        "SELECT s.session, s.devices, s.placement, s.metric, m.start_us, m.end_us, m.value, m.n, m.quality = 0"  # noqa: S608 - our own text
+        f" FROM series s CROSS JOIN measurements m ON m.series = s.id WHERE {whose}"
         " AND m.end_us >= ? AND m.end_us < ? AND m.quality < 2 AND m.value IS NOT NULL ORDER BY m.end_us",
-        (TRUNK, sessions[0].subject, sessions[0].simulated, orjson.dumps(metrics).decode(), parts, from_us, to_us),
+        (*of, orjson.dumps(metrics).decode(), parts, from_us, to_us),
     )  # fmt: skip
-    return [_Row(bool(trunk), *rest) for trunk, *rest in rows]
+    deleted = reader.rows(
+        "SELECT s.session, s.devices, s.placement, s.metric, m.first_us, m.last_us, m.total, m.valued, m.degraded = 0"  # noqa: S608 - our own text
+        f" FROM series s CROSS JOIN minutes m ON m.series = s.id WHERE {whose}"
+        " AND m.kept = 0 AND m.valued > 0 AND m.minute >= ? AND m.minute < ?",
+        (*of, orjson.dumps([*QUARTERS, *OCCASIONS]).decode(), parts, from_us // MINUTE_US, -(-to_us // MINUTE_US)),
+    )  # fmt: skip
+    return [_stretch(*row) for row in (*deleted, *rows)]
+
+
+def _stretch(session: str, devices: str, placement: str, metric: str, *values: Any) -> Stretch:
+    """Return a row with its source: of hours a sensor; of walking the legs of a session, or its lower back."""
+    if metric not in OF_WALKS:
+        return Stretch(f"{session}\n{devices}", PLACES.get(placement, len(PLACES)), metric, *values)
+    trunk = placement == TRUNK
+    return Stretch(f"{session}\n{'trunk' if trunk else 'legs'}", int(trunk), metric, *values)
 
 
 def _partly_deleted(reader: HistoryReader, sessions: Sequence[PastSession], from_us: int, to_us: int) -> list[int]:
@@ -184,39 +252,45 @@ def _parts(sessions: Iterable[PastSession]) -> str:
     return orjson.dumps([part for one in sessions for part in one.parts]).decode()
 
 
-def _bouts_of_days(rows: Sequence[_Row]) -> dict[int, dict[str, float]]:
-    """Return the outcomes of each day: of legs and lower back those of that which saw most walking."""
-    ways = {trunk: _bouts([row for row in rows if row.trunk == trunk]) for trunk in (False, True)}
-    found = {}
-    for day in sorted(set().union(*ways.values())):
-        walked = {trunk: sum(bout.duration_s for bout in of.get(day, ())) for trunk, of in ways.items()}
-        trunk = walked[True] > walked[False]
-        found[day] = summarise_bouts(ways[trunk][day])
-        if not trunk:
-            found[day][TURNS] = math.nan  # legs tell no turns of the body
-    return found
-
-
-def _bouts(rows: Sequence[_Row]) -> dict[int, list[WalkingBout]]:
-    """Return the bouts that one way of measuring found, by the day in which they end."""
-    told = {name: [row for row in rows if row.metric == name] for name in (TURN, *OF_BOUT)}
-    ends = {name: np.array([row.end_us for row in of], np.int64) for name, of in told.items()}
-    found = defaultdict(list)
-    for bout in rows:
-        if bout.metric != BOUT:
-            continue
+def _bouts_of_days(rows: Iterable[Stretch]) -> dict[int, dict[str, float]]:
+    """Return the outcomes of each day; of a walk that legs and lower back saw, as that told it which saw most of it."""
+    seen: list[Stretch] = []
+    values: dict[str, dict[str, list[Stretch]]] = defaultdict(lambda: {metric: [] for metric in (TURN, *OF_BOUT)})
+    for row in rows:
+        if row.metric == BOUT:
+            seen.append(row)
+        elif row.metric in {TURN, *OF_BOUT}:
+            values[row.source][row.metric].append(row)
+    ends = {
+        source: {metric: np.array([row.end_us for row in found], np.int64) for metric, found in of.items()}
+        for source, of in values.items()
+    }
+    bouts: dict[int, list[WalkingBout]] = defaultdict(list)
+    legs = set()
+    for bout in believed_occasions(seen, _length_us):
         within = {
-            name: of[slice(*np.searchsorted(ends[name], (bout.start_us, bout.end_us), "right"))]
-            for name, of in told.items()
+            metric: known[slice(*np.searchsorted(ends[bout.source][metric], (bout.start_us, bout.end_us), "right"))]
+            for metric, known in values.get(bout.source, {}).items()
         }
-        means = {field: _mean(within[name]) for name, field in OF_BOUT.items()}
-        if math.isnan(means["stride_duration_s"]):
-            means["stride_duration_s"] = 60.0 * STEPS_A_STRIDE / means["cadence_spm"]
-        found[bout.end_us // DAY_US].append(WalkingBout(bout.value, bout.n, len(within[TURN]), **means))
+        day = bout.end_us // DAY_US
+        bouts[day].append(_bout(bout, within))
+        if bout.rank == 0:
+            legs.add(day)
+    found = {day: summarise_bouts(of) for day, of in bouts.items()}
+    for day in legs:
+        found[day][TURNS] = math.nan  # legs tell no turns of the body
     return found
 
 
-def _mean(rows: Sequence[_Row]) -> float:
+def _bout(bout: Stretch, within: Mapping[str, Sequence[Stretch]]) -> WalkingBout:
+    """Return a bout of what ended within it."""
+    means = {field: _mean(within.get(metric, ())) for metric, field in OF_BOUT.items()}
+    if math.isnan(means["stride_duration_s"]):
+        means["stride_duration_s"] = 60.0 * STEPS_A_STRIDE / means["cadence_spm"]
+    return WalkingBout(bout.value, bout.n, len(within.get(TURN, ())), **means)
+
+
+def _mean(rows: Sequence[Stretch]) -> float:
     """Return the mean of those of good quality; where there are none, of all: as a trend does."""
     values = [row.value for row in rows if row.is_good] or [row.value for row in rows]
     return float(np.mean(values)) if values else math.nan

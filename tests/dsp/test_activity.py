@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dsp.activity.bouts import COUNTS, OUTCOMES, WalkingBout, summarise_bouts, summarise_week
 from dsp.activity.day import FEW_HOURS, Spell, spells, summarise_day
 from dsp.activity.measured import ActivityMetrics
+from dsp.activity.wear import ALGORITHM as WEAR_ALGORITHM
 from dsp.activity.wear import NO_SAMPLES, Wear, WearTime
 from dsp.catalogue import CATALOGUE
 from dsp.found import Found
@@ -133,12 +134,38 @@ def test_one_axis_that_moves_is_nobody() -> None:
     assert all(w.on_body for w in judged(acc))
 
 
-def test_a_quarter_with_few_samples_is_not_known() -> None:
+def test_a_quarter_is_worth_what_was_measured_from_its_first_sample_to_its_last_without_gaps() -> None:
+    acc = lying_about(1, 1, 1, 1, 1)
+    index = np.arange(len(acc))
+    there = (index >= 600) & (index < 5 * QUARTER - 400) & ((index < QUARTER + 300) | (index >= QUARTER + 1200))
+    first, gapped, *whole, last = judged(acc[there], index=index[there])
+    assert (first.start, first.end, first.time) == (600, QUARTER, QUARTER - 600)
+    assert (gapped.start, gapped.end, gapped.time) == (QUARTER, 2 * QUARTER, QUARTER - 900)
+    assert [one.time for one in whole] == [QUARTER, QUARTER]
+    assert (last.start, last.end, last.time) == (4 * QUARTER, 5 * QUARTER - 400, QUARTER - 400)
+
+
+def test_samples_that_are_nan_are_a_gap_too_and_of_nothing_else_nobody_knows() -> None:
     acc = lying_about(1, 1, 1, 1, 1)
     acc[QUARTER : 2 * QUARTER - 100] = np.nan
+    acc[3 * QUARTER : 4 * QUARTER] = np.nan
     found = judged(acc)
-    assert [w.on_body for w in found] == [True, None, True, True, True]
-    assert found[1].reason == NO_SAMPLES
+    assert [w.on_body for w in found] == [True, True, True, None, True]
+    assert [w.time for w in found] == [QUARTER, 100, QUARTER, 0, QUARTER]
+    assert found[3].reason == NO_SAMPLES
+
+
+@pytest.mark.parametrize("every", [2, 3])
+@pytest.mark.parametrize(("spread", "on_body"), [(1.0, True), (0.02, False)])
+def test_of_a_sensor_of_which_only_some_samples_arrive_all_of_the_time_was_measured(
+    every: int, spread: float, *, on_body: bool
+) -> None:
+    """Half the rate of data is no half of the time: that is what gaps are for."""
+    acc, index = lying_about(*[spread] * 5), np.arange(0, 5 * QUARTER, every)
+    found = judged(acc[index], index=index)
+    assert [w.on_body for w in found] == [on_body] * 5
+    assert [w.time for w in found] == pytest.approx([QUARTER] * 5, abs=every)
+    assert [w.n for w in found] == [QUARTER // every] * 5
 
 
 def test_a_week_in_a_drawer_without_a_radio_costs_nothing() -> None:
@@ -193,7 +220,7 @@ def test_quarters_of_an_hour_add_up_to_what_was() -> None:
     assert total["sedentary_time"] == pytest.approx(46 / 60, abs=0.003)
     assert total["sedentary_bouts_30"] == 1
     assert total["transfer_count"] == 4
-    assert total["wear_time"] == pytest.approx(len(acc) / 25 / 3600, abs=0.25)
+    assert total["wear_time"] == pytest.approx(len(acc) / 25 / 3600, abs=1e-9)
     (long,) = [f for f in found if f.metric == "sedentary_bouts_30"]
     assert (long.last - long.first) / 25 / 60 == pytest.approx(35, abs=0.1)
     names = [f.value for f in found if f.metric == "posture"]
@@ -211,4 +238,6 @@ def test_metrics_of_activity_are_the_same_in_any_chunking_and_across_a_gap() -> 
     unknown = [f for f in whole if f.metric == "posture" and f.value is None]
     assert [(f.first, f.reason) for f in unknown] == [(30000.0, LOST)]
     assert sums(whole)["upright_time"] + sums(whole)["sedentary_time"] == pytest.approx(len(acc) / 25 / 3600, abs=0.001)
+    assert sums(whole)["wear_time"] == pytest.approx(len(acc) / 25 / 3600, abs=1e-9), "the gap is no part of it"
+    assert {f.algorithm for f in whole if f.metric == "wear_time"} == {WEAR_ALGORITHM}
     assert sums(whole).get("sedentary_bouts_30", 0) == 0

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dsp.arms.counts import LOST, STARTING, ActivityCounts, BlockFilter, G, SecondCounts
+from dsp.arms.counts import LOST, STARTING, ActivityCounts, BlockFilter, SecondCounts
 from dsp.arms.swing import measure_swing, swing_asymmetry_pct
 from dsp.arms.use import measure_arm_use, use_of_counts
+from dsp.units import STANDARD_GRAVITY as G
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dsp.arms.counts import G
 from dsp.arms.measured import HARDLY, OFF_BODY, WristCounts
 from dsp.arms.pair import AHEAD_S, UNKNOWN, PairedWrists
 from dsp.arms.person import (
@@ -33,6 +32,7 @@ from dsp.arms.use import Arm, use_of_counts
 from dsp.catalogue import CATALOGUE
 from dsp.found import Found
 from dsp.result import Result
+from dsp.units import STANDARD_GRAVITY as G
 from tests.dsp.test_arms import shaken
 
 RATE_HZ = 25.0

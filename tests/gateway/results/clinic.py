@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from gateway.history.history import History
 from gateway.history.minutes import roll_up
@@ -37,11 +38,12 @@ class Clinic:
     Args:
         folder: Where ``history.db`` is made.
         simulated: Whether all numbers are.
+        name: Of the gateway: two may tell one history of the same person.
     """
 
-    def __init__(self, folder: Path, *, simulated: bool = False) -> None:
+    def __init__(self, folder: Path, *, simulated: bool = False, name: str = "g-1") -> None:
         self.path = folder / "history.db"
-        self.gateway = Gateway(folder, subject=SUBJECT)
+        self.gateway = Gateway(folder, name, subject=SUBJECT, epoch=f"{crc32(name.encode()):016x}")
         self.simulated = simulated
 
     def begin(self, day: float, protocol: str = PACED) -> str:
@@ -65,13 +67,21 @@ class Clinic:
         self.gateway.seq += 1
         self.gateway.waiting.append((self.gateway.seq, made))
 
-    def wear(self, day: int, quarters: int, upright_h: float = 0.1, quality: Quality = "ok") -> None:
-        """Have the thigh's sensor worn for quarters of an hour from six in the morning."""
+    def wear(
+        self, day: int, quarters: int, upright_h: float = 0.1, quality: Quality = "ok", *, first: float = 0.0,
+        wear_h: float = 0.25, placement: str = "left_thigh", transfers: float | None = None,
+    ) -> None:  # fmt: skip
+        """Have a sensor worn for quarters of an hour, from the so-maniest one after six in the morning on."""
+        values = {"wear_time": wear_h, "upright_time": upright_h, "sedentary_time": 0.25 - upright_h}
+        if transfers is not None:
+            values["transfer_count"] = transfers
         for quarter in range(quarters):
-            second = EARLY_S + (quarter + 1) * QUARTER_S
-            hours = {"wear_time": 0.25, "upright_time": upright_h, "sedentary_time": 0.25 - upright_h}
-            for metric, value in hours.items():
-                self.give(day, metric, value, second=second, unit="h", algorithm="posture/3", quality=quality)
+            second = EARLY_S + round((first + quarter + 1) * QUARTER_S)
+            for metric, value in values.items():
+                self.give(
+                    day, metric, value, second=second, unit="h", algorithm="posture/3", quality=quality,
+                    length_s=QUARTER_S, placement=(placement,), devices=(f"{placement}-1",),
+                )  # fmt: skip
 
     def bout(
         self, day: int, second: int, duration_s: float, steps: int, speed: float, *, placement: tuple[str, ...],

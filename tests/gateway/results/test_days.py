@@ -21,12 +21,21 @@ FEET: Any = {"placement": ("left_foot", "right_foot"), "algorithm": "walk/1"}
 BACK: Any = {"placement": ("lower_back",), "algorithm": "lower-back/4"}
 
 
-def days(clinic: Clinic, last: int, *, rolled: bool = True) -> Days:
+def days(clinic: Clinic, last: int, *others: Clinic, rolled: bool = True) -> Days:
+    for other in others:
+        other.store(rolled=rolled)
     reader = HistoryReader(clinic.store(rolled=rolled))
     try:
         return make_days(reader, SUBJECT, us(0), us((last + 1) * DAY_S))
     finally:
         reader.close()
+
+
+def on_two_gateways(folder: Path) -> tuple[Clinic, Clinic]:
+    """Return one person who is known to two gateways, each with a session of its own."""
+    one, other = Clinic(folder), Clinic(folder, name="g-2")
+    other.begin(0.5, "free_walk")
+    return one, other
 
 
 @pytest.mark.parametrize("rolled", [True, False])
@@ -44,6 +53,55 @@ def test_a_day_is_the_sum_of_its_quarters(tmp_path: Path, *, rolled: bool) -> No
     assert short.quality == "degraded"
     assert short.reason == "worn for less than ten hours; a part of it is of doubtful quality"
     assert (full.at_us + DAY_US, full.at_us % DAY_US) == (short.at_us, 0)
+
+
+@pytest.mark.parametrize("rolled", [True, False])
+def test_hours_that_two_gateways_told_count_once(tmp_path: Path, *, rolled: bool) -> None:
+    """The back of the one was worn from six to five, the thigh of the other from noon on: it shows posture best."""
+    one, other = on_two_gateways(tmp_path)
+    one.wear(1, FULL, 0.05, placement="lower_back", transfers=2.0)
+    other.wear(1, FULL, 0.2, first=24, transfers=4.0)
+    (day,) = days(one, 2, other, rolled=rolled).days
+    assert day.outcomes["wear_time"] == pytest.approx((24 + FULL) / 4)
+    assert day.outcomes["upright_time"] == pytest.approx(24 * 0.05 + FULL * 0.2)
+    assert day.outcomes["sedentary_time"] == pytest.approx(24 * 0.2 + FULL * 0.05)
+    assert day.outcomes["transfer_count"] == 24 * 2 + FULL * 4
+
+
+def test_quarters_that_overlap_in_part_count_for_what_is_left_of_them(tmp_path: Path) -> None:
+    one, other = on_two_gateways(tmp_path)
+    one.wear(1, 4, transfers=0.0)
+    other.wear(1, 4, first=1.4, placement="lower_back", transfers=1.0)
+    (day,) = days(one, 2, other).days
+    assert day.outcomes["wear_time"] == pytest.approx(5.4 / 4)
+    assert day.outcomes["upright_time"] == pytest.approx(0.54)
+    assert day.outcomes["transfer_count"] == 1, "of one and four tenths, which nobody does"
+
+
+def test_who_lies_on_a_table_tells_nothing_of_a_person_that_another_sensor_is_on(tmp_path: Path) -> None:
+    one, other = on_two_gateways(tmp_path)
+    one.wear(1, FULL, 0.0, wear_h=0.0, transfers=0.0)
+    one.give(1, "sedentary_bouts_30", 1.0, second=EARLY_S + 40000, unit="1", algorithm="posture/3", length_s=39000.0,
+             placement=("left_thigh",), devices=("left_thigh-1",))  # fmt: skip
+    other.wear(1, FULL, 0.1, placement="lower_back", transfers=1.0)
+    for second in (9000, 16000):
+        other.give(1, "sedentary_bouts_30", 1.0, second=EARLY_S + second, unit="1", algorithm="posture/3",
+                   length_s=2400.0, placement=("lower_back",), devices=("lower_back-1",))  # fmt: skip
+    (day,) = days(one, 2, other).days
+    assert (day.outcomes["wear_time"], day.outcomes["upright_time"]) == pytest.approx((11.0, 4.4))
+    assert (day.outcomes["transfer_count"], day.outcomes["sedentary_bouts_30"]) == (44, 2)
+    assert day.quality == "ok"
+
+
+def test_hours_of_which_rows_were_deleted_count_once_too(tmp_path: Path) -> None:
+    one, other = on_two_gateways(tmp_path)
+    one.wear(1, FULL)
+    other.wear(1, FULL, first=4)
+    other.store()
+    with closing(History(one.store())) as history, history.database.transaction() as db:
+        delete_rows(db, 0, 2**62)
+    (day,) = days(one, 2).days
+    assert day.outcomes["wear_time"] == pytest.approx(12.0)
 
 
 def test_the_trend_of_hours_is_their_sum_too(tmp_path: Path) -> None:
@@ -72,6 +130,32 @@ def test_bouts_become_the_outcomes_of_mobilise_d_and_of_two_ways_the_one_that_sa
     assert day.outcomes["wb_30__stride_length_m__avg"] is None
     assert day.outcomes["wb_all__n_turns__sum"] is None, "feet tell no turns of the body"
     assert day.reason.startswith("for how long the sensor was worn is not known")
+
+
+def test_feet_in_the_morning_and_the_lower_back_in_the_afternoon_are_one_day(tmp_path: Path) -> None:
+    clinic = Clinic(tmp_path)
+    clinic.bout(1, 100, 20.0, 36, 0.6, **FEET)
+    clinic.bout(1, 5 * 3600, 40.0, 80, 1.0, **BACK)
+    (day,) = days(clinic, 2).days
+    assert (day.outcomes["n_steps"], day.outcomes["wb_all__n_raw_initial_contacts__sum"]) == (116, 116)
+    assert (day.outcomes["wb_all__count"], day.outcomes["total_walking_duration_min"]) == (2, 1.0)
+    assert day.outcomes["wb_30__walking_speed_mps__avg"] == pytest.approx(1.0)
+    assert day.outcomes["wb_10_30__walking_speed_mps__avg"] == pytest.approx(0.6)
+    assert day.outcomes["wb_all__n_turns__sum"] is None, "nobody knows how often they turned in the morning"
+
+
+def test_a_walk_that_two_saw_is_told_by_the_one_that_saw_most_of_it(tmp_path: Path) -> None:
+    """The feet's radio was lost in the first walk; in the second they saw the short steps that the back did not."""
+    one, other = on_two_gateways(tmp_path)
+    one.bout(1, 100, 20.0, 36, 0.6, **FEET)
+    other.bout(1, 140, 60.0, 110, 0.7, **BACK)
+    one.bout(1, 1000, 30.0, 50, 0.8, **FEET)
+    other.bout(1, 998, 10.0, 16, 0.9, **BACK)
+    (day,) = days(one, 2, other).days
+    assert (day.outcomes["n_steps"], day.outcomes["wb_all__n_raw_initial_contacts__sum"]) == (160, 160)
+    assert day.outcomes["total_walking_duration_min"] == pytest.approx(1.5)
+    assert day.outcomes["wb_30__walking_speed_mps__avg"] == pytest.approx(0.7)
+    assert day.outcomes["wb_10_30__walking_speed_mps__avg"] == pytest.approx(0.8)
 
 
 def test_a_value_that_was_doubted_changes_no_mean_of_good_ones(tmp_path: Path) -> None:
