@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from gateway.dashboard.device_words import advice_key, error_said
 from gateway.dashboard.outside_text import clean, is_number
 from gateway.texts.languages import english
 
@@ -71,7 +72,7 @@ def _notice(message: Any) -> dict[str, Any] | None:
     return {
         **{name: clean(word) for name, word in words.items() if isinstance(word, str)}, "since_us": since_us,
         "acknowledged": _said(message.get("acknowledged"), ANSWER), "paused": _said(message.get("paused"), PAUSE),
-        "said": _sentence(message.get("said")),
+        "said": _sentence(message.get("said")), "advice_key": advice_key(str(words["advice"])),
     }  # fmt: skip
 
 
@@ -85,7 +86,8 @@ def _sentence(said: Any) -> dict[str, Any] | None:
     if not all(isinstance(value, str) and len(value) <= LONGEST for value in values.values()):
         return None
     kept = {clean(name): clean(value) for name, value in values.items()}
-    return {"key": said["key"], "values": kept, "own_advice": said.get("own_advice") is True}
+    why = error_said(kept.get("why", ""))
+    return {"key": said["key"], "values": kept, "why_said": why, "own_advice": said.get("own_advice") is True}
 
 
 def is_quiet(notice: dict[str, Any]) -> bool:

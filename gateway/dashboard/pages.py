@@ -37,7 +37,7 @@ ROOTS = {
 }  # fmt: skip
 """From each page to where the addresses begin: behind a proxy that may be a folder."""
 
-WITH_NOTICES = frozenset({"notice_says", "notice_advice", "notice_kinds", "device_advice"})
+WITH_NOTICES = frozenset({"notice_says", "notice_advice", "notice_kinds", "device_advice", "device_errors"})
 """Sections of texts that come in English with each notice, and with each device."""
 
 _WORDS = re.compile(r"\{\{([a-z0-9_.]+)\}\}")
@@ -109,7 +109,7 @@ def texts_of(name: str, language: Language) -> str:
         "code": language.code, "locale": language.locale, "decimal": language.decimal,
         "texts": {key: language.entries[key] for key in sorted(keys_of(name)) if is_needed(key, language)},
     }  # fmt: skip
-    if language.reasons:
+    if language.reasons and language.code != ENGLISH:
         given["reasons"] = language.reasons
     return orjson.dumps(given).decode().replace("<", "\\u003c")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from gateway.analysis.modalities import measured_by
+from gateway.dashboard.device_words import with_texts
 from gateway.dashboard.gateway_status import PARTS
 from gateway.dashboard.outside_text import clean
 from gateway.dashboard.slot_state import MICRO, STALE_S, STRIDE_METRICS, STRIDES, SlotState, Wearer
@@ -120,26 +120,12 @@ def devices_view(ward: Ward) -> dict[str, Any]:
     """Return the devices and the gateway's own state."""
     parts = {part: ward.status.parts.get(part) for part in PARTS}
     return {
-        "devices": [_advised(device) for device in ward.devices()],
+        "devices": [with_texts(device) for device in ward.devices()],
         "status_age_s": ward.status_age_s(),
         "more_devices": ward.status.more_devices,
         "delays": ward.delays.summary(),
         **parts,
     }
-
-
-@cache
-def _advices() -> Mapping[str, str]:
-    """Return the keys of what drivers advise, by their English."""
-    section = "device_advice."
-    found = {entry: key for key, entry in english().entries.items() if key.startswith(section)}
-    return {words: key.removeprefix(section) for words, key in found.items() if isinstance(words, str)}
-
-
-def _advised(device: dict[str, Any]) -> dict[str, Any]:
-    """Return a device with the key of what is advised, where it is one of the texts: a page says it in its language."""
-    key = _advices().get(device.get("advice") or "")
-    return {**device, "advice_key": key} if key else device
 
 
 def age_s(ward: Ward, slot: str, now_us: int) -> float | None:

@@ -11,6 +11,7 @@ from config.protocol import read_protocol
 from gateway.history.reader import HistoryReader
 from gateway.results.past_sessions import STAY, PastSession
 from gateway.results.plans import PlanInTime, has_table, plan_at
+from gateway.texts.languages import protocol_title
 
 TESTS: Final = frozenset({"10mwt", "4mwt", "6mwt", "2mwt", "tug", "5xsts", "30scst", "1msts", "sts", "balance"})
 """Words of protocols that are a test: each is a milestone."""
@@ -67,7 +68,7 @@ def _stays(reader: HistoryReader, subject: str) -> Iterator[Milestone]:
 def _tests(sessions: Iterable[PastSession]) -> Iterator[Milestone]:
     for one in sessions:
         if read_protocol(one.protocol).word in TESTS:
-            yield Milestone(one.started_us, "test", one.protocol.replace("_", " "), one.session)
+            yield Milestone(one.started_us, "test", protocol_title(one.protocol), one.session)
 
 
 def _marks(reader: HistoryReader, subject: str, sessions: Iterable[PastSession]) -> Iterator[Milestone]:

@@ -28,7 +28,7 @@ from gateway.results.wording import (
     with_unit,
 )
 from gateway.results.wording import quality_words as quality
-from gateway.texts.languages import spoken, text
+from gateway.texts.languages import driver_title, protocol_title, spoken, text
 
 
 def render(report: Report, *, head: str, tools: str = "") -> str:
@@ -84,7 +84,7 @@ def _option(one: PastSession, chosen: str) -> str:
 
 def protocol_words(session: PastSession) -> str:
     """Return what was done, as people say it."""
-    return session.protocol.replace("_", " ") or text("report.no_protocol")
+    return protocol_title(session.protocol) or text("report.no_protocol")
 
 
 def _heading(report: Report) -> str:
@@ -271,7 +271,7 @@ def _worn(one: Sensor, begin_us: int, end_us: int) -> tuple[str, ...]:
     return (
         place_words(one.placement),
         one.device,
-        one.driver.replace("_", " "),
+        driver_title(one.driver),
         "" if one.from_us <= begin_us else text("report.from", clock=clock(one.from_us)),
         "" if one.to_us is None or one.to_us >= end_us else text("report.to", clock=clock(one.to_us)),
     )

@@ -217,3 +217,16 @@ def place_title(placement: str) -> str:
     """Return where a sensor is worn."""
     key = PLACES.get(placement)
     return text(key) if key else placement.replace("_", " ")
+
+
+def protocol_title(protocol: str) -> str:
+    """Return what a session is: its word in the language that is spoken, its fields as they were written."""
+    word, *fields = protocol.split(" ")
+    key = f"protocols.{word}"
+    return " ".join((text(key) if key in spoken().entries else word.replace("_", " "), *fields))
+
+
+def driver_title(driver: str) -> str:
+    """Return a kind of device in the language that is spoken; its name as it is where that is no word."""
+    key = f"drivers.{driver}"
+    return text(key) if key in spoken().entries else driver.replace("_", " ")

@@ -1,10 +1,11 @@
 // Devices and gateway: what is connected, how well, and what to do about the rest.
 
+import { adviceWords, errorWords } from "./device_words.js";
 import { $, keep, make, mark, ofGateway, say } from "./dom.js";
 import { health } from "./health.js";
 import { follow, silence } from "./live.js";
 import { showNotices } from "./notices.js";
-import { LANGUAGE, all, has, t } from "./texts.js";
+import { LANGUAGE, t } from "./texts.js";
 import { age, duration, long, number, state as stateWords, whole } from "./words.js";
 
 const COLUMNS = 10;
@@ -43,19 +44,16 @@ function makeRow() {
   return row;
 }
 
-// What to do, in the language of the page where it is one of the texts; in English it is as the gateway tells it.
-const advices = all("device_advice");
-const adviceOf = ({ advice, advice_key: key }) => (key && has(`device_advice.${key}`) ? advices(key) : advice);
-
 function updateRow(row, device) {
   const place = row.children[STATE];
   if (!place.children.length) place.append(make("p"), make("p", { className: "advice" }, make("span"), " ", make("span")));
   cells(device).forEach((text, i) => say(i === STATE ? place.children[0] : row.children[i], text));
   mark(place.children[0], `state${device.state === "streaming" ? "" : " off"}`);
   const [error, advice] = place.children[1].children;
-  say(error, sentence(device.error));
-  error.lang = LANGUAGE === "en" ? "" : "en"; // words of the device or its driver
-  say(advice, sentence(adviceOf(device)));
+  const words = errorWords(device.error_said);
+  say(error, sentence(words || device.error));
+  error.lang = LANGUAGE === "en" || words ? "" : "en"; // words of the device or its driver
+  say(advice, sentence(adviceWords(device)));
 }
 
 const total = (counts) => Object.values(counts ?? {}).reduce((sum, n) => sum + n, 0);

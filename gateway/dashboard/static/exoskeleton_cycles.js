@@ -1,17 +1,21 @@
 // What an exoskeleton measured over the gait cycle: angle, torque and power of each joint, and what its last stride gave.
 
-import { Plot, SIDES, capital } from "./cycle.js";
+import { Plot, SIDES } from "./cycle.js";
 import { $, keep, make, say } from "./dom.js";
 import { shortTitle } from "./exoskeleton.js";
 import { cell, updateCell } from "./newest.js";
 import { t } from "./texts.js";
 import { STALE_S, duration } from "./words.js";
 
-const JOINTS = ["hip", "knee", "ankle"];
+const TITLES = {
+  hip: { angle: t("exoskeleton_cycles.hip_angle"), torque: t("exoskeleton_cycles.hip_torque"), power: t("exoskeleton_cycles.hip_power") },
+  knee: { angle: t("exoskeleton_cycles.knee_angle"), torque: t("exoskeleton_cycles.knee_torque"), power: t("exoskeleton_cycles.knee_power") },
+  ankle: { angle: t("exoskeleton_cycles.ankle_angle"), torque: t("exoskeleton_cycles.ankle_torque"), power: t("exoskeleton_cycles.ankle_power") },
+};
 const QUANTITIES = {
-  angle: { word: t("exoskeleton_cycles.angle"), unit: "°", usual: [-10, 40], step: 10 },
-  torque: { word: t("exoskeleton_cycles.torque"), unit: "Nm", usual: [-5, 5], step: 5 },
-  power: { word: t("exoskeleton_cycles.power"), unit: "W", usual: [-10, 10], step: 10 },
+  angle: { unit: "°", usual: [-10, 40], step: 10 },
+  torque: { unit: "Nm", usual: [-5, 5], step: 5 },
+  power: { unit: "W", usual: [-10, 10], step: 10 },
 };
 
 export class ExoskeletonCycles {
@@ -37,12 +41,12 @@ export class ExoskeletonCycles {
   }
 
   #draw(cycles) {
-    for (const joint of JOINTS) {
-      for (const [quantity, { word, ...about }] of Object.entries(QUANTITIES)) {
+    for (const [joint, titles] of Object.entries(TITLES)) {
+      for (const [quantity, about] of Object.entries(QUANTITIES)) {
         const own = cycles.filter((curve) => curve.joint === joint && curve.quantity === quantity);
         const name = `${joint} ${quantity}`;
         if (!own.length && !this.plots.has(name)) continue;
-        if (!this.plots.has(name)) this.plots.set(name, new Plot($("exoskeleton-plots"), { ...about, title: `${capital(joint)} ${word}` }));
+        if (!this.plots.has(name)) this.plots.set(name, new Plot($("exoskeleton-plots"), { ...about, title: titles[quantity] }));
         this.plots.get(name).show({ worn: SIDES.filter((name) => own.some(({ side }) => side === name)), ...Object.fromEntries(own.map((curve) => [curve.side, curve])) });
       }
     }

@@ -1,6 +1,7 @@
 // Notices: what staff should look at. Word, shape and colour say how soon; nothing flashes and nothing sounds. What
 // somebody has seen, or what is paused, stands below the rest, quieter, with the name of whoever said so.
 
+import { adviceWords, errorWords } from "./device_words.js";
 import { keep, make, mark, say, speak } from "./dom.js";
 import { LANGUAGE, all, has, t } from "./texts.js";
 import { clock } from "./words.js";
@@ -19,11 +20,12 @@ const isSaid = ({ said }) => Boolean(said) && has(`notice_says.${said.key}`);
 
 export function textOf(notice) {
   if (!isSaid(notice)) return notice.text;
-  const words = says(notice.said.key, notice.said.values);
+  const { key, values, why_said: why } = notice.said;
+  const words = says(key, { ...values, ...(why ? { why: errorWords(why) || values.why } : {}) });
   return notice.gateway ? `${notice.gateway}: ${words}` : words;
 }
 
-const adviceOf = (notice) => (has(`notice_advice.${named(notice.code)}`) && !notice.said?.own_advice ? advices(named(notice.code)) : notice.advice);
+const adviceOf = (notice) => (has(`notice_advice.${named(notice.code)}`) && !notice.said?.own_advice ? advices(named(notice.code)) : adviceWords(notice));
 export const at = (us) => clock(us / 1e6, false);
 
 function makeNotice() {

@@ -14,7 +14,7 @@ import { Tests } from "./tests.js";
 import { t } from "./texts.js";
 import { Trend } from "./trend.js";
 import { Wearer } from "./wearer.js";
-import { ACTIVITY, STALE_S, duration, long, reading, signal } from "./words.js";
+import { ACTIVITY, STALE_S, duration, long, protocolWords, reading, signal } from "./words.js";
 
 const SPEAK_MS = 15000;
 const WORST = ["invalid", "degraded", "ok"];
@@ -198,7 +198,7 @@ function show({ slot: patient }) {
   $("sheet").hidden = !known;
   say($("label"), patient.label);
   wearer.take(patient, now());
-  say($("subject"), [patient.subject || (patient.known ? t("common.nobody") : ""), patient.protocol.replaceAll("_", " ")].filter(Boolean).join(" · "));
+  say($("subject"), [patient.subject || (patient.known ? t("common.nobody") : ""), protocolWords(patient.protocol)].filter(Boolean).join(" · "));
   document.title = t("patient.rehab_gateway", { label: patient.label });
   const nobody = patient.known && !patient.subject && !patient.session;
   say($("empty"), nobody ? t("patient.nobody_is_in", { label: patient.label }) : patient.known ? t("patient.has_no_sensors_that_send", { label: patient.label })

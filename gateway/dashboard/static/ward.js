@@ -12,7 +12,7 @@ import { at, inOneLine, kindWords, showNotices, textOf } from "./notices.js";
 import { signedIn } from "./session.js";
 import { t } from "./texts.js";
 import { SHOWS, SORTS, asKiosk, choice, choose, chosen, isEmpty, numbersOf } from "./wall.js";
-import { ACTIVITY, STALE_S, age, clock, duration, reading, whole } from "./words.js";
+import { ACTIVITY, STALE_S, age, clock, duration, protocolWords, reading, whole } from "./words.js";
 
 const FEW = 6; // as many or fewer have room to be larger
 const NEW_S = 600; // so long a tile says that its patient is new
@@ -81,7 +81,7 @@ function sensors(devices) {
 function updateWho(tile, slot) {
   const since = slot.patient_since_us === null ? null : slot.patient_since_us / 1e6;
   const fresh = since !== null && now() - since < NEW_S ? t("ward.new_since", { clock: clock(since, false) }) : "";
-  const doing = slot.protocol && slot.protocol !== "free_walk" ? slot.protocol.replaceAll("_", " ") : "";
+  const doing = slot.protocol && slot.protocol !== "free_walk" ? protocolWords(slot.protocol) : "";
   const who = isEmpty(slot) ? t("common.empty") : `${slot.subject}`;
   const worn = kiosk && slot.devices.length && !isStale(slot) ? sensors(slot.devices) : ""; // a wall has no room for a chip each
   say(tile.querySelector(".subject"), `${[who, doing, worn, slot.gateway].filter(Boolean).join(" · ")}${isEmpty(slot) ? "" : fresh}`);

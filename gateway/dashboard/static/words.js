@@ -1,6 +1,6 @@
 // How values, ages and states are said.
 
-import { LOCALE, POINT, REASONS, t } from "./texts.js";
+import { LOCALE, POINT, REASONS, all, has, t } from "./texts.js";
 
 export const STALE_S = 5; // older than this is no longer "now"
 const LIVE_S = 3; // contacts are decided about a second after they were made: up to here it is "now"
@@ -25,8 +25,13 @@ const PLACEMENTS = {
   bedside: [t("words.bedside"), t("words.beside_the_bed")],
 };
 
-export const protocolWords = (protocol) => protocol.replaceAll("_", " ");
-export const driverWords = (driver) => driver.replaceAll("_", " ");
+// What is a word of a protocol, or of a kind of device, is said in the language of the page; names, and fields, stay.
+const [protocols, drivers] = [all("protocols"), all("drivers")];
+export const driverWords = (driver) => (has(`drivers.${driver}`) ? drivers(driver) : driver.replaceAll("_", " "));
+export const protocolWords = (protocol) => {
+  const [word, ...fields] = protocol.split(" ");
+  return [has(`protocols.${word}`) ? protocols(word) : word.replaceAll("_", " "), ...fields].join(" ");
+};
 export const placements = Object.keys(PLACEMENTS);
 
 const SIGNALS = {
@@ -59,8 +64,18 @@ export const sessionWords = (name) => SESSIONS[name] ?? name ?? "";
 export const qualityWords = (name) => QUALITIES[name] ?? name ?? "";
 export const roleWords = (name) => ROLES[name] ?? name ?? "";
 
+const NUMBERS = /\d+(?:\.\d+)?/g;
+
+function oneReason(reason) {
+  const numbers = reason.match(NUMBERS) ?? [];
+  const said = REASONS[reason.replace(NUMBERS, "{n}")];
+  if (said !== undefined) return said.replaceAll("{n}", () => numbers.shift().replace(".", POINT));
+  const [kind, ...more] = reason.split(": ");
+  return more.length && REASONS[kind] ? `${REASONS[kind]}: ${more.join(": ")}` : reason;
+}
+
 // Why a number is doubtful, as the analysis says it on the wire: in English, where the language has no words of its own.
-export const reasonWords = (reason) => REASONS[reason] ?? reason ?? "";
+export const reasonWords = (reason) => (reason ?? "").split("; ").map(oneReason).join("; ");
 
 // A count of things, with the marks of its thousands.
 export const whole = (n) => n.toLocaleString(LOCALE);

@@ -37,7 +37,7 @@ PAGES = {
 """By address: what is there when it is drawn."""
 ENGLISH = re.compile(r"(?<![^\W\d_])[A-Za-z]{3,}(?![^\W\d_])")
 DATA = re.compile(
-    r"rehab-gateway|gateway-1|[Bb]ay[ -]\d\S*|strap-\d|dot-\S+|p-\d+|movella dot|heart rate|free walk|English"
+    r"rehab-gateway|gateway-1|[Bb]ay[ -]\d\S*|strap-\d|dot-\S+|p-\d+|movella dot|English"
     r"|Cymraeg \(drafft\)|Psëudo|Nm/kg|ppm|PDF|g-1 \S+|^cadence |10mwt pace=\w+"
     r"|UTC[^\s,;]*|[a-z0-9-]+/\d|\b[a-z]+_[a-z_]+\b"
 )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 
 import pytest
 
-from drivers import errors
+from drivers import errors, transport
 from gateway.dashboard.pages import PAGES, STATIC, keys_of
 from gateway.status.notice_rules import RULES
 from gateway.texts.languages import english
@@ -23,9 +25,12 @@ NOT_SENT = re.compile(r'\bNotSentError\(\s*"([a-z0-9_]+)"')
 IN_PAGE = re.compile(r"\{\{([a-z0-9_.]+)\}\}")
 MADE = {"timed_tests": re.compile(r"(walk_\d+_m_\w+|walks_\w+|walk_\d+_minutes|stop_after_\d+_minutes)"),
         "notice_says": re.compile("."), "notice_advice": re.compile("."), "notice_kinds": re.compile("."),
-        "doubts": re.compile("."), "device_advice": re.compile("."),
+        "doubts": re.compile("."), "device_advice": re.compile("."), "device_errors": re.compile("."),
+        "protocols": re.compile("."), "drivers": re.compile("."),
         "refusals": re.compile("field_|protocol_|no_(sensor|wrist)_|no_(leg|arm)$|changed_meanwhile")}  # fmt: skip
 """Keys that are put together: which of a section."""
+ASKED = {"NO_PASSKEY_ADVICE", "AMBIGUOUS_ADVICE"}
+"""Of work that somebody asks for, and of a configuration that is checked: no page shows them."""
 SENTENCE = re.compile(r"[A-Z][a-z]+[ .!?,:…]|[A-Z][a-z]{2,}$|[a-z]{2,} [a-z]{2,}")
 """What words for people look like, and names in code do not."""
 NOT_FOR_PEOPLE = re.compile(
@@ -86,6 +91,9 @@ def test_each_kind_of_notice_has_a_name_and_an_advice() -> None:
 def test_each_advice_of_a_driver_is_a_text() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.DriverError)]
     advised = {kind.advice for kind in kinds if kind.advice}
+    for one in iter_modules(transport.__path__):
+        named = vars(import_module(f"{transport.__name__}.{one.name}"))
+        advised |= {words for name, words in named.items() if name.endswith("ADVICE") and name not in ASKED}
     texts = {entry for key, entry in english().entries.items() if key.startswith("device_advice.")}
     assert advised == texts
 
