@@ -32,7 +32,7 @@ WINDOW_S: Final = 4.0
 EVERY_S: Final = 0.5
 TAPERS: Final = 5
 AT_ONCE: Final = 4
-"""Windows: the spectra of one take 50 kB, and of eight so much more than a processor keeps at hand that each takes three
+"""Windows: the spectra of one take 50 kB. Those of eight are more than a processor keeps at hand, and each takes three
 times as long."""
 
 
