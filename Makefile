@@ -93,7 +93,7 @@ test: setup system
 
 faults: FAULTS := yes
 faults: setup system
-	@PATH="$$PATH:/usr/sbin" $(V)/python -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(SEED),--seed $(SEED))
+	@PATH="$$PATH:/usr/sbin" $(V)/python -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(FROM),--from $(FROM)) $(if $(SEED),--seed $(SEED))
 
 ward: setup
 	@PATH="$$PATH:/usr/sbin" $(V)/python -m benchmarks.whole_ward $(if $(BEDS),--beds $(BEDS)) $(if $(SPEED),--speed $(SPEED))

@@ -4,6 +4,7 @@ gone without a word.
     make faults            everything
     make faults QUICK=1    a part of everything, below eight minutes
     make faults ONLY=kill  the rows whose name contains "kill"
+    make faults FROM=disk  the first row whose name contains "disk", and all after it
 
 Exit status 0 only if nothing that was promised is lost, doubled or gone without a word, and nothing else was wrong.
 """
@@ -12,11 +13,13 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sqlite3
 import sys
 import tempfile
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from itertools import dropwhile
 from pathlib import Path
 from subprocess import SubprocessError
 
@@ -38,7 +41,7 @@ def main() -> int:
     options = arguments()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
-    rows = [row for row in ROWS if options.only in row.name]
+    rows = [row for row in dropwhile(lambda row: options.begin not in row.name, ROWS) if options.only in row.name]
     kind = "quick" if options.quick else "full"
     began = time.monotonic()
     console.print(f"fault matrix, {kind}, seed {options.seed}, {len(rows)} rows, in {folder}")
@@ -77,7 +80,7 @@ def run(row: Row, folder: Path, options: argparse.Namespace, progress: object) -
         outcome = row.run(folder, quick=options.quick, seed=options.seed, progress=progress)
     except pytest.skip.Exception as reason:
         outcome = Outcome(row.name, skipped=str(reason))
-    except (OSError, AssertionError, ValueError, RuntimeError, LookupError, SubprocessError) as error:
+    except (OSError, AssertionError, ValueError, RuntimeError, LookupError, SubprocessError, sqlite3.Error) as error:
         traceback.print_exc()
         outcome = Outcome(row.name, notes=[f"the row itself failed: {type(error).__name__}: {error}"])
     outcome.seconds = time.monotonic() - began
@@ -117,6 +120,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer repetitions, below eight minutes")
     names = ", ".join(row.name for row in ROWS)
     parser.add_argument("--only", default="", help=f"only rows whose name contains this: {names}")
+    parser.add_argument("--from", dest="begin", default="", help="begin with the first row whose name contains this")
     parser.add_argument("--seed", type=int, default=20261122)
     return parser.parse_args()
 

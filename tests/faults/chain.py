@@ -273,13 +273,11 @@ def known(history: Path, epoch: str | None = None) -> int:
 
 
 def _ask(history: Path, question: str, values: tuple[str | None, ...] = ()) -> int:
-    if not history.exists():
-        return 0
-    with contextlib.closing(sqlite3.connect(f"{history.as_uri()}?mode=ro", uri=True, timeout=5)) as db:
-        try:
+    try:  # it may be set aside at any moment
+        with contextlib.closing(sqlite3.connect(f"{history.as_uri()}?mode=ro", uri=True, timeout=5)) as db:
             return int(db.execute(question, values).fetchone()[0])
-        except (sqlite3.Error, UnicodeDecodeError):
-            return 0
+    except (sqlite3.Error, UnicodeDecodeError):
+        return 0
 
 
 def wait_for(condition: Callable[[], object], timeout_s: float, *, poll_s: float = POLL_S) -> bool:
