@@ -238,7 +238,7 @@ class MotionBank:
         sensor, found = self._sensors[number], list[Found]()
         try:
             found.extend(ask())
-            results = [*sensor.results(found, operator.algorithm)]
+            results = [*sensor.results(found, operator.algorithm)] if found else []
         except Exception:
             log.exception("%s of %s failed", motion.name, sensor.device.id)
             self._refuse(number, f"{motion.name}: the program failed")
