@@ -31,9 +31,8 @@ WINDOW_S: Final = 4.0
 """Long enough for two steps of a slow walker, short enough for a freeze of a few seconds: it lags by half of it."""
 EVERY_S: Final = 0.5
 TAPERS: Final = 5
-AT_ONCE: Final = 4
-"""Windows: the spectra of one take 50 kB. Those of eight are more than a processor keeps at hand, and each takes three
-times as long."""
+AT_ONCE: Final = 32
+"""Windows: their spectra take 50 kB each."""
 
 
 class FreezeValue(NamedTuple):
