@@ -63,4 +63,35 @@ ARMS: Final[tuple[Metric, ...]] = (
         high=2000.0,
         description="Median over the same seconds of the sum of both arms' counts (Bailey 2015).",
     ),
+    _arm(
+        "arm_swing_amplitude",
+        "Arm swing",
+        unit="deg",
+        unit_text="°",
+        high=270.0,
+        description="Median over the swings of a minute's walking, in windows of 5 s, of the angle by which the forearm"
+        " turns from where it turns round to where it does again, about the axis with most of the rotation (Mirelman"
+        " 2015). None of an arm that hardly swings, which is said. Where a thigh, the trunk, a foot or a shank tells of"
+        " walking.",
+    ),
+    _arm(
+        "arm_swing_peak_velocity",
+        "Arm swing, peak velocity",
+        unit="deg/s",
+        unit_text="°/s",
+        high=2000.0,
+        description="Median over the same swings of the quickest rotation.",
+    ),
+    _arm(
+        "arm_swing_asymmetry",
+        "Arm swing, asymmetry",
+        sides=("both",),
+        unit="%",
+        unit_text="%",
+        digits=1,
+        low=-50.0,
+        high=50.0,
+        description="Symmetry angle of both arms' swings (Zifchock 2008): (45° − arctan(left / right)) / 90°, turned so"
+        " that above 0 the right arm swings less; 0 even, ±50 where one does not swing.",
+    ),
 )

@@ -15,6 +15,7 @@ import numpy as np
 from dsp.arms.counts import ALGORITHM as COUNTS_ALGORITHM
 from dsp.arms.measured import HARDLY
 from dsp.arms.pair import UNKNOWN, WINDOW_S, Flags, PairedWrists, Seconds
+from dsp.arms.swing_of_person import ArmSwing
 from dsp.arms.use import ACTIVE, ALGORITHM, LOST_SHARE, Arm, ArmUse, use_of_counts
 from dsp.result import Quality, Result
 
@@ -56,6 +57,9 @@ class ArmUseOfPerson:
         doubt: What makes all of it degraded; empty for nothing.
         unseen: Why it is never known whether somebody walks; empty where that is told.
         window_s: Seconds of a ratio.
+
+    Attributes:
+        swing: Takes the windows of the wrists' swing.
     """
 
     def __init__(
@@ -67,6 +71,7 @@ class ArmUseOfPerson:
         self._doubt, self._unseen = doubt, unseen
         self._window_s = window_s
         self._kept = PairedWrists(window_s)
+        self.swing = ArmSwing(self._arms, doubt)
         self._numbers: dict[Arm, tuple[float, int]] = {}
         self._why: dict[Arm, str] = {}
         self._begun: int | None = None
@@ -140,6 +145,12 @@ class ArmUseOfPerson:
             yield from self._of_arm(arm, minute, known[arm], window)
         if len(self._arms) == 2:
             yield from self._of_both(window, sync_s)
+        yield from self.swing.measure(end, self._walks)
+
+    def _walks(self, start_s: float, end_s: float) -> bool:
+        """Return whether somebody is known to walk in all of the seconds of which that is the greater part."""
+        walking = self._kept.between(round(start_s), round(end_s)).walking
+        return len(walking) == round(end_s) - round(start_s) and bool((walking == 1).all())
 
     def _of_arm(self, arm: Arm, minute: Seconds, known: Flags, window: Seconds) -> Iterator[Result]:
         n, start, end = int(known.sum()), minute.start, minute.start + len(minute)

@@ -12,6 +12,7 @@ from dsp.arms.use import measure_arm_use
 from dsp.orientation.orientation import orient
 from dsp.sway.sway import measure_sway
 from dsp.whole_recordings.activity import count_repetitions, find_falls, find_person_postures, find_postures
+from dsp.whole_recordings.arms import find_arm_swing
 from dsp.whole_recordings.heart import judge_beats
 from dsp.whole_recordings.smoothness import measure_stride_smoothness
 from dsp.whole_recordings.transfers import count_chair_stands, find_timed_up_and_go, find_transfers
@@ -29,6 +30,7 @@ from dsp.whole_recordings.walking import (
 __all__ = [
     "count_chair_stands",
     "count_repetitions",
+    "find_arm_swing",
     "find_falls",
     "find_foot_contacts",
     "find_foot_strides",

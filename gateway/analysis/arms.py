@@ -1,4 +1,4 @@
-"""How one person uses both arms: from the counts of the wrists that they wear, and from who tells that they walk."""
+"""How one person uses both arms, and swings them: from the wrists that they wear, and from who tells that they walk."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Final
 from config.settings import Device, Placement
 from dsp.arms.measured import METRIC
 from dsp.arms.person import ArmUseOfPerson
+from dsp.arms.swing_of_person import OF_WINDOWS
 from dsp.arms.use import Arm
 from dsp.posture.measured import CODES
 from dsp.result import Result
@@ -23,8 +24,10 @@ TELL_STEPS: Final = frozenset({"left_foot", "right_foot", "left_shank", "right_s
 ON_FOOT: Final = frozenset({CODES["walking"], CODES["stairs"]})
 STEP_S: Final = 3.0
 """Between two contacts of one walk at most, whichever foot makes them: in an exoskeleton a stride may take six."""
-OF_ONE: Final = frozenset({METRIC, "arm_active_time", "use_hours"})
+OF_ONE: Final = frozenset({METRIC, "arm_active_time", "use_hours", *OF_WINDOWS})
 """Of one arm alone; the others compare both."""
+TAKEN: Final = frozenset({METRIC, *OF_WINDOWS})
+"""What a wrist tells that is not passed on as it is."""
 UNSEEN: Final = "nothing is worn that tells whether the body walks: an arm that swings counts as used"
 
 
@@ -63,10 +66,13 @@ class ArmsOfPerson:
         self._legs_heard: bool | None = None
 
     def combine(self, results: Iterable[DeviceResult]) -> list[DeviceResult]:
-        """Return results without the counts of single seconds: those are taken, and `look` tells what follows."""
+        """Return results without those of seconds and windows: these are taken, and `look` tells what follows."""
         others: list[DeviceResult] = []
         for result, numbers in results:
-            arm = self._wrists.get(numbers[0]) if result.metric == METRIC and result.reason != FAILED else None
+            arm = self._wrists.get(numbers[0]) if result.metric in TAKEN and result.reason != FAILED else None
+            if arm is not None and result.metric in OF_WINDOWS:
+                self._use.swing.add(arm, result)
+                continue
             if arm is not None:
                 self._use.add(arm, result.start_s, result.end_s, result.value, result.reason)
                 continue

@@ -55,6 +55,12 @@ def _arms(worn: Worn) -> MotionOperator:
     return WristCounts(worn.rate_hz)
 
 
+def _arm_swing(worn: Worn) -> MotionOperator:
+    from dsp.arms.swing_windows import SwingWindows
+
+    return SwingWindows(worn.rate_hz)
+
+
 def _repetitions(worn: Worn) -> MotionOperator:
     from dsp.repetitions.exercise_set import Prescription
     from dsp.repetitions.measured import RepetitionMetrics
@@ -149,6 +155,12 @@ MOTIONS: Final[tuple[Motion, ...]] = (
             "activity_counts", "arm_active_time", "use_hours", "use_ratio", "magnitude_ratio", "bilateral_magnitude",
         ),
         make=_arms,
+    ),
+    Motion(  # of what each wrist tells, that is kept in which somebody walks (`gateway.analysis.arms`)
+        "arm swing",
+        places=(("left_wrist", "right_wrist"),),
+        metrics=("arm_swing_amplitude", "arm_swing_peak_velocity", "arm_swing_asymmetry"),
+        make=_arm_swing,
     ),
     Motion(
         "repetitions",

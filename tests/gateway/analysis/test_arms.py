@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -26,6 +27,7 @@ from simulators.body.programme import Stand, Turn, Walk
 from tests.gateway.analysis.test_motions import RATE_HZ, dot, lived, of, second, ward
 from tests.gateway.analysis.test_motions_of_limbs import sent
 
+SWING = ("arm_swing_amplitude", "arm_swing_peak_velocity", "arm_swing_asymmetry")
 IDS = tuple(metric.id for metric in ARMS)
 WRISTS = ("left_wrist", "right_wrist")
 SIDES: tuple[Arm, Arm] = ("left", "right")
@@ -93,6 +95,25 @@ def test_each_minute_is_told_once_and_single_seconds_are_not() -> None:
     assert {m.n for m in counts[1:-1]} == {60}
 
 
+def test_the_swing_of_both_arms_is_that_of_the_body_and_told_of_walking_alone() -> None:
+    results = with_thigh()
+    left, right = (newest(results, "arm_swing_amplitude", side) for side in SIDES)
+    typical = {
+        side: [m for m in of(results, "arm_swing_amplitude") if m.side == side and m.quality == "ok"] for side in SIDES
+    }
+    assert {(m.side, m.devices, m.algorithm) for m in (left, right)} == {
+        ("left", ("dot-1",), "arm_swing/1"), ("right", ("dot-2",), "arm_swing/1"),
+    }  # fmt: skip
+    # Shoulder to either side, and the elbow by four tenths of that, nearly at once; the chest turns against it.
+    assert typical["left"] == pytest.approx([2 * 9 * 1.4] * len(typical["left"]), rel=0.1)
+    assert typical["right"] == pytest.approx([2 * 18 * 1.4] * len(typical["right"]), rel=0.1)
+    uneven = newest(results, "arm_swing_asymmetry")
+    assert uneven.value == pytest.approx((math.degrees(math.atan2(9, 18)) - 45) / 0.9, abs=1.5)
+    assert (uneven.side, uneven.devices) == ("both", ("dot-1", "dot-2"))
+    walked = [second(m.start_us) for m in of(results, *SWING)]
+    assert min(walked) > 320, "it stands and works with its hands before"
+
+
 def test_an_arm_that_swings_in_walking_is_not_in_use() -> None:
     until_s = 360  # the first walk ends there
     frames = together(*(frames_of(place, number, until_s + 5) for number, place in enumerate(WRISTS)))
@@ -106,6 +127,7 @@ def test_an_arm_that_swings_in_walking_is_not_in_use() -> None:
     assert more - less > 15 / 3600
     assert {m.reason for m in of(alone, "arm_active_time") if m.value is not None} == {UNSEEN}
     assert UNSEEN in newest(alone, "use_ratio").reason
+    assert of(alone, *SWING) == [], "nobody knows of which swings somebody walks"
 
 
 def test_the_sides_are_those_of_the_placements() -> None:
