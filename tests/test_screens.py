@@ -36,7 +36,7 @@ def pages_of(app: web.Application) -> set[str]:
 
 @pytest.fixture
 def users(tmp_path: Path) -> Users:
-    (tmp_path / "users.jsonl").touch()
+    (tmp_path / "users.jsonl").touch(0o600)
     return Users(tmp_path / "users.jsonl")
 
 
