@@ -49,7 +49,7 @@ help:
 	echo "make patients  fifty simulated patients do every timed test, beside the truth; half an hour; ARGS=\"--only tug\" for some"
 	echo "make load     who still gets a page of the dashboard while it is attacked; three minutes; ARGS=\"--only slow\" for some"
 	echo "make bare     README's prerequisites, proved in a bare Debian; SUITE=trixie for the newer one"
-	echo "make screens  pictures of the pages for docs/images; five minutes; ARGS=\"ward dock\" for some"
+	echo "make screens  pictures of the pages for docs/images; ten minutes; ARGS=\"ward dock\" for some; ARGS=\"--looks FOLDER\" for all sizes"
 	echo "make sbom     the bill of materials of what is in that package, without making it: dist/sbom.cdx.json"
 	echo "make vulnerabilities  ask a public database about every package of that lock; needs a network"
 	echo "make package  the Debian package of this Debian, with everything that runs in it; it comes to lie in dist/; SIGNING_KEY=FILE signs it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import socket
@@ -73,7 +74,7 @@ class Firefox:
 
     def text(self) -> str:
         """Return what the page says."""
-        return str(self._call("ExecuteScript", script="return document.body.innerText", args=[])["value"])
+        return str(self.run("return document.body.innerText"))
 
     def wait(self, condition: Callable[[], object]) -> None:
         """Wait until something is so."""
@@ -81,6 +82,22 @@ class Firefox:
         while not condition():
             assert time.monotonic() < deadline, f"at {self.address()}: {self.text()[:500]}"
             time.sleep(0.05)
+
+    def run(self, script: str, *arguments: object) -> Any:
+        """Run a script in the page; return what it returns."""
+        return self._call("ExecuteScript", script=script, args=list(arguments))["value"]
+
+    def has(self, selector: str) -> bool:
+        """Whether there is such an element."""
+        return bool(self.run("return document.querySelector(arguments[0]) !== null", selector))
+
+    def resize(self, width: int, height: int) -> None:
+        """Give its window another size."""
+        self._call("SetWindowRect", width=width, height=height)
+
+    def picture(self, selector: str) -> bytes:
+        """Return a PNG of an element."""
+        return base64.b64decode(self._call("TakeScreenshot", id=self._find(selector), full=False)["value"])
 
     def forget(self) -> None:
         """Drop every cookie of the site."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gateway.dashboard.device_words import advice_key, error_said
+from gateway.dashboard.known_sentences import advice_key, error_said
 from gateway.dashboard.outside_text import clean, is_number
 from gateway.texts.languages import english
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.dashboard.fleet_words import FleetWords
+from gateway.dashboard.known_sentences import HEALTH, said
 from gateway.dashboard.site import Site
 from gateway.dashboard.ward import MICRO, Ward
 from gateway.fleet.health import Health
@@ -40,15 +41,14 @@ def _row(name: str, ward: Ward | None, words: FleetWords | None) -> Json:
     member = words.members.get(name) if words is not None else None
     result = words.results.get(name) if words is not None else None
     revoked = member is not None and member["revoked_us"] is not None
-    said = _said(ward)
     row = {
-        "gateway": name, "ring": member["ring"] if member else "", "result": result, **said,
+        "gateway": name, "ring": member["ring"] if member else "", "result": result, **_said(ward),
         "in_fleet": None if words is None or not words.heard else member is not None and not revoked,
     }  # fmt: skip
     if revoked and member is not None:
         why = f": {member['why']}" if member["why"] else ""
         row |= {"state": "revoked", "well": False, "health": f"was taken out of the fleet{why}"}
-    return row
+    return {**row, "health_said": said(HEALTH, row["health"])}
 
 
 def _said(ward: Ward | None) -> Json:

@@ -37,7 +37,9 @@ ROOTS = {
 }  # fmt: skip
 """From each page to where the addresses begin: behind a proxy that may be a folder."""
 
-WITH_NOTICES = frozenset({"notice_says", "notice_advice", "notice_kinds", "device_advice", "device_errors"})
+WITH_NOTICES = frozenset(
+    {"notice_says", "notice_advice", "notice_kinds", "device_advice", "device_errors", "gateway_health"}
+)
 """Sections of texts that come in English with each notice, and with each device."""
 
 _WORDS = re.compile(r"\{\{([a-z0-9_.]+)\}\}")

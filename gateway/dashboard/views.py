@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.analysis.modalities import measured_by
-from gateway.dashboard.device_words import with_texts
 from gateway.dashboard.gateway_status import PARTS
+from gateway.dashboard.known_sentences import with_texts
 from gateway.dashboard.outside_text import clean
 from gateway.dashboard.slot_state import MICRO, STALE_S, STRIDE_METRICS, STRIDES, SlotState, Wearer
 from gateway.dashboard.ward import Ward

@@ -1,13 +1,13 @@
 // Curves over the gait cycle: mean and SD of the last strides, left over right.
 
 import uPlot from "./vendor/uPlot.esm.js";
-import { attribute, colour, make, say } from "./dom.js";
+import { LARGE, PLOT_FONT, attribute, colour, make, say } from "./dom.js";
 import { t } from "./texts.js";
 import { number, sideWords } from "./words.js";
 
 export const SIDES = ["left", "right"];
 export const PERCENT = Array.from({ length: 101 }, (_, i) => i);
-const HEIGHT = 190;
+const HEIGHT = 190 * LARGE;
 const DASH = [8, 5]; // the right side, for eyes that do not tell the colours apart
 const VEIL = "2e"; // opacity of the band, as the last two digits of a colour
 const NOTHING = PERCENT.map(() => null);
@@ -74,17 +74,17 @@ export class Plot {
   }
 
   #make() {
-    const axis = { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
+    const axis = { stroke: colour("soft"), font: PLOT_FONT, grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
     const edge = { stroke: "transparent", points: { show: false } };
     const lines = SIDES.flatMap((name) => [edge, edge,
-      { stroke: colour(name), width: 2.2, dash: name === "right" ? DASH : undefined, points: { show: false } }]);
+      { stroke: colour(name), width: 2.2 * LARGE, dash: name === "right" ? DASH : undefined, points: { show: false } }]);
     return new uPlot({
       width: this.box.clientWidth || 300, height: HEIGHT,
       legend: { show: false }, cursor: { show: false }, select: { show: false }, padding: [8, 18, 0, 0],
       scales: { x: { time: false, auto: false }, y: { auto: false, range: (_u, min, max) => [min, max] } },
       axes: [
-        { ...axis, size: 24, gap: 5, space: 24, incrs: [20], values: (_u, splits) => splits.map((share) => (share === 100 ? "100 %" : `${share}`)) },
-        { ...axis, size: 38, gap: 4, space: 24, values: (_u, splits) => splits.map((angle) => number(angle, 0)) },
+        { ...axis, size: 24 * LARGE, gap: 5, space: 24 * LARGE, incrs: [20], values: (_u, splits) => splits.map((share) => (share === 100 ? "100 %" : `${share}`)) },
+        { ...axis, size: 38 * LARGE, gap: 4, space: 24 * LARGE, values: (_u, splits) => splits.map((angle) => number(angle, 0)) },
       ],
       series: [{}, ...lines],
       bands: SIDES.map((name, i) => ({ series: [3 * i + 1, 3 * i + 2], fill: colour(name) + VEIL })),

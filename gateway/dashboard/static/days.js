@@ -1,5 +1,6 @@
 // Days and weeks of one person: hours worn and upright, steps, walking bouts. Bars, a sentence and a table.
 
+import { withAxes } from "./bar_axes.js";
 import { $, make, say, svg } from "./dom.js";
 import { t } from "./texts.js";
 import { day, number } from "./words.js";
@@ -31,11 +32,14 @@ function sentence({ days, weeks }, highest) {
   });
 }
 
+const LEAST_DAYS = 14; // as wide as two weeks, so that a single day is no wall
+const lastShown = (days) => Math.max(days.at(-1).at_us, days[0].at_us + (LEAST_DAYS - 1) * DAY_US);
+
 // One bar a day from the first to the last; a day without measurements has none, and its place.
 function bars(days, highest) {
   const image = svg("svg", { viewBox: `0 0 ${WIDE} 130`, preserveAspectRatio: "none", "aria-hidden": "true" });
-  const [first, last] = [days[0].at_us, days.at(-1).at_us];
-  const wide = WIDE / Math.max(14, (last - first) / DAY_US + 1);
+  const first = days[0].at_us;
+  const wide = WIDE / ((lastShown(days) - first) / DAY_US + 1);
   image.append(svg("line", { class: "base", x1: 0, x2: WIDE, y1: TOP + HIGH, y2: TOP + HIGH }));
   for (const { at_us: at, outcomes, quality } of days) {
     const high = highest ? ((outcomes.upright_time ?? 0) / highest) * HIGH : 0;
@@ -60,7 +64,7 @@ export function showDays(told) {
   say($("days-sentence"), words);
   $("days-bars").setAttribute("aria-label", words);
   $("days-bars").hidden = !highest;
-  $("days-bars").replaceChildren(...(highest ? [bars(days, highest)] : []));
+  $("days-bars").replaceChildren(...(highest ? [withAxes(bars(days, highest), { most: `${number(highest, 1)} h`, from: day(days[0].at_us), to: day(lastShown(days)) })] : []));
   const lines = [
     ...weeks.map(({ at_us: at, n_days: n, outcomes }) => ({ at: at + 7 * DAY_US - 1, line: row(t("days.week", { day: day(at) }), outcomes, t("days.mean_of", { days: counted(n) })) })),
     ...days.map(({ at_us: at, outcomes, reason }) => ({ at, line: row(day(at), outcomes, reason) })),

@@ -36,7 +36,7 @@ function makeSensor() {
 function where(sensor) {
   if (!sensor.bed) return t("dock.on_nobody");
   const [shape, word] = state(sensor.state);
-  return [`${sensor.label}${sensor.subject ? `, ${sensor.subject}` : ""}`, long(sensor.placement), `${shape} ${word}`].join(" · ");
+  return [`${sensor.label}${sensor.subject ? `, ${sensor.subject}` : ""}`, long(sensor.placement), `${shape} ${word}`.replaceAll(" ", "\u00a0")].join(" · ");
 }
 
 function updateSensor(item, sensor) {

@@ -69,6 +69,9 @@ export function speak(text, { notice = false } = {}) {
 }
 
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+// How much larger than usual a page is: on a screen of very many pixels all of it is (base.css), and so is what is drawn.
+export const LARGE = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+export const PLOT_FONT = `${12 * LARGE}px system-ui, sans-serif`;
 export const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 export function onColourChange(redo) {

@@ -2,7 +2,8 @@
 
 import { $, keep, make, mark, say } from "./dom.js";
 import { follow, silence } from "./live.js";
-import { t } from "./texts.js";
+import { kindWords } from "./notices.js";
+import { all, has, t } from "./texts.js";
 import { age, number } from "./words.js";
 
 const COLUMNS = [
@@ -34,10 +35,27 @@ function diskWords({ disk_free: free, disk_total: total }) {
   return [t("fleet.gigabytes", { room: number(free / GIGA, 1) }), isNumber(total) && free < DISK_LOW * total];
 }
 
+const WORDS = {
+  upgrade: t("fleet.kind_upgrade"), configuration: t("fleet.kind_configuration"),
+  open: t("fleet.state_open"), stopped: t("fleet.state_stopped"), aborted: t("fleet.state_aborted"), done: t("fleet.state_done"),
+  waiting: t("fleet.outcome_waiting"), fetching: t("fleet.outcome_fetching"), applying: t("fleet.outcome_applying"),
+  committed: t("fleet.outcome_committed"), failed: t("fleet.outcome_failed"),
+};
+const worded = (word) => WORDS[word] ?? word;
+
+const healths = all("gateway_health");
+
+// How a gateway is, in the language of the page where it is one of the texts; the kinds of its notices too.
+function healthWords({ health, health_said: told }) {
+  if (!told || !has(`gateway_health.${told.key}`)) return health;
+  const { codes } = told.values;
+  return healths(told.key, codes ? { codes: codes.split(", ").map(kindWords).join(", ") } : told.values);
+}
+
 function resultWords({ result }) {
   if (!result || !result.version) return [result?.refused ? t("fleet.refused_a_plan", { why: result.refused }) : "–", Boolean(result?.refused)];
   const shape = { committed: "✓ ", failed: "▲ " }[result.outcome] ?? "";
-  const words = [`${shape}${result.version} ${result.outcome}`, result.why].filter(Boolean).join(": ");
+  const words = [`${shape}${result.version} ${worded(result.outcome)}`, result.why].filter(Boolean).join(": ");
   return [result.refused ? t("fleet.and_refused_a_plan", { result: words, why: result.refused }) : words, result.outcome === "failed" || Boolean(result.refused)];
 }
 
@@ -46,7 +64,7 @@ function cells(one) {
   const notices = one.notices ? [`▲ ${one.notices}`, true] : ["0", false];
   const ring = one.in_fleet === false && one.state !== "revoked" ? [t("fleet.not_in_the_fleet"), true] : [one.ring || "–", false];
   return [
-    [one.gateway, false], [`${shape} ${one.health}`, !one.well], [isNumber(one.age_s) ? age(one.age_s + silence()) : t("fleet.never"), false],
+    [one.gateway, false], [`${shape} ${healthWords(one)}`, !one.well], [isNumber(one.age_s) ? age(one.age_s + silence()) : t("fleet.never"), false],
     [one.version || "–", false], notices, clockWords(one), certificateWords(one),
     [isNumber(one.outbox) ? String(one.outbox) : "–", false], diskWords(one), ring, resultWords(one),
   ];
@@ -71,7 +89,7 @@ function showRollOut(rollOut) {
   $("roll-out").hidden = !rollOut;
   if (!rollOut) return;
   mark($("roll-out"), ["roll-out", ["stopped", "aborted"].includes(rollOut.state) ? "off" : ""].filter(Boolean).join(" "));
-  say($("roll-out-words"), `${rollOut.state === "stopped" ? "▲ " : ""}${rollOut.kind} ${rollOut.version}: ${rollOut.state}. ${rollOut.why}`);
+  say($("roll-out-words"), `${rollOut.state === "stopped" ? "▲ " : ""}${worded(rollOut.kind)} ${rollOut.version}: ${worded(rollOut.state)}. ${rollOut.why}`);
   keep($("rings"), rollOut.rings, () => make("li"), (item, name, i) => {
     const now = i + 1 === rollOut.open && rollOut.state !== "done";
     const ring = `${i + 1}. ${name}`;

@@ -1,20 +1,21 @@
 // Left and right, stride by stride: left bars stand up, right bars hang down, each stance (full) then swing (light).
 
-import { $, attribute, keep, make, mark, say, svg } from "./dom.js";
+import { $, LARGE, attribute, keep, make, mark, say, svg } from "./dom.js";
 import { t } from "./texts.js";
 import { number, sideWords } from "./words.js";
 
 const COUNT = 20;
-const [WIDTH, HEIGHT, LEFT, TOP, BOTTOM] = [440, 196, 58, 4, 4];
+const [HEIGHT, TOP, BOTTOM] = [204 * LARGE, 4, 4];
+const LABEL = 8.5 * LARGE; // no letter of the labels beside the bars is wider on average
+const TEXT = 4 * LARGE; // from the middle of a line of text to its foot
 const MIDDLE = HEIGHT / 2;
 const HALF = MIDDLE - TOP - BOTTOM / 2;
-const COLUMN = (WIDTH - LEFT) / COUNT;
 const PARTS = ["stance", "swing"];
 
 const mean = (numbers) => (numbers.length ? numbers.reduce((sum, x) => sum + x, 0) / numbers.length : null);
 const known = (strides, key) => strides.map((stride) => stride[key]).filter((x) => typeof x === "number");
 const seconds = (value) => (value === null || value === undefined ? "–" : number(value, 2));
-const ratio = (part, whole) => (part === null || !whole ? "–" : `${Math.round((100 * part) / whole)} %`);
+const ratio = (part, whole) => (part === null || !whole ? "–" : `${Math.round((100 * part) / whole)}\u00a0%`);
 
 function means(strides) {
   const [stride, step] = ["stride", "step"].map((key) => mean(known(strides, key)));
@@ -26,8 +27,11 @@ function means(strides) {
 export class Strides {
   constructor() {
     this.key = "";
-    this.svg = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, "aria-hidden": "true" });
+    this.sides = { left: [], right: [] };
+    this.svg = svg("svg", { height: HEIGHT, "aria-hidden": "true" });
     $("strides-chart").append(this.svg);
+    this.left = LABEL * Math.max(t("strides.left").length, t("strides.right").length);
+    new ResizeObserver(() => this.#draw()).observe(this.svg);
     const head = (words) => make("thead", {}, make("tr", {}, ...words.map((text) => make("th", { scope: "col", textContent: text }))));
     $("means").append(head([t("common.side"), t("strides.stride_s"), t("strides.step_s"), t("strides.stance"), t("strides.swing")]), make("tbody"));
     $("strides-table").querySelector("table").append(
@@ -38,12 +42,16 @@ export class Strides {
     const key = JSON.stringify([left, right]);
     if (key === this.key) return;
     this.key = key;
-    const sides = { left: left.slice(-COUNT), right: right.slice(-COUNT) };
-    this.#draw(sides);
-    this.#tell(sides);
+    this.sides = { left: left.slice(-COUNT), right: right.slice(-COUNT) };
+    this.#draw();
+    this.#tell(this.sides);
   }
 
-  #draw(sides) {
+  // As wide as the panel and always as high: letters keep their size.
+  #draw() {
+    const { sides, left } = this;
+    const width = this.svg.clientWidth;
+    if (!width) return;
     const longest = Math.max(1, ...Object.values(sides).flat().map((s) => s.stride ?? 0));
     const room = Math.ceil(longest * 4) / 4;
     const scale = HALF / room;
@@ -51,19 +59,19 @@ export class Strides {
     for (let mark = 0.5; mark <= room; mark += 0.5) {
       for (const direction of [-1, 1]) {
         const y = MIDDLE + direction * mark * scale;
-        nodes.push(svg("line", { x1: LEFT, x2: WIDTH, y1: y, y2: y, class: "grid" }));
-        if (mark % 1 === 0) nodes.push(this.#text(LEFT - 5, y + 4, `${mark} s`, "", "end"));
+        nodes.push(svg("line", { x1: left, x2: width, y1: y, y2: y, class: "grid" }));
+        if (mark % 1 === 0) nodes.push(this.#text(left - 5, y + TEXT, `${mark} s`, "", "end"));
       }
     }
     for (const [side, strides] of Object.entries(sides)) {
-      strides.forEach((stride, i) => nodes.push(...this.#bar(side, stride, COUNT - strides.length + i, scale)));
+      strides.forEach((stride, i) => nodes.push(...this.#bar(side, stride, (width - left) / COUNT, COUNT - strides.length + i, scale)));
     }
-    nodes.push(svg("line", { x1: LEFT, x2: WIDTH, y1: MIDDLE, y2: MIDDLE, class: "axis" }));
-    nodes.push(this.#text(4, MIDDLE - 8, t("strides.left"), "side left"), this.#text(4, MIDDLE + 18, t("strides.right"), "side right"));
+    nodes.push(svg("line", { x1: left, x2: width, y1: MIDDLE, y2: MIDDLE, class: "axis" }));
+    nodes.push(this.#text(4, MIDDLE - 2 * TEXT, t("strides.left"), "side left"), this.#text(4, MIDDLE + 5 * TEXT, t("strides.right"), "side right"));
     this.svg.replaceChildren(...nodes);
   }
 
-  #bar(side, stride, column, scale) {
+  #bar(side, stride, wide, column, scale) {
     if (typeof stride.stride !== "number") return [];
     const split = typeof stride.stance === "number" && typeof stride.swing === "number";
     const parts = split ? PARTS.map((part) => [part, stride[part]]) : [["stance", stride.stride]];
@@ -73,7 +81,7 @@ export class Strides {
       const y = side === "left" ? MIDDLE - from - height : MIDDLE + from;
       from += height;
       return svg("rect", {
-        x: LEFT + column * COLUMN + 2.5, y, width: COLUMN - 5, height,
+        x: this.left + (column + 0.11) * wide, y, width: 0.78 * wide, height,
         class: `${side} ${part}${stride.quality === "ok" ? "" : " doubt"}`,
       });
     });

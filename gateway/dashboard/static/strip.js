@@ -1,7 +1,7 @@
 // The strip: raw signals of the last ten seconds, one lane a sensor, drawn once an animation frame.
 
 import uPlot from "./vendor/uPlot.esm.js";
-import { ROOT, calm, colour, make, ofGateway, say } from "./dom.js";
+import { LARGE, PLOT_FONT, ROOT, calm, colour, make, ofGateway, say } from "./dom.js";
 import { now } from "./live.js";
 import { Ring, readFrame } from "./ring.js";
 import { t } from "./texts.js";
@@ -14,9 +14,9 @@ const LONGEST_RETRY_MS = 15000;
 const SILENT_MS = 6000; // a stream that is watched sends several times a second: after so long the connection may be dead
 const CHECK_MS = 2000;
 const CALM_MS = 1000; // redraw interval for those who asked for less motion
-const AXIS_WIDTH = 54;
-const HEIGHT = { 1: 274, 2: 130 };
-const AXIS_HEIGHT = 26;
+const AXIS_WIDTH = 54 * LARGE;
+const HEIGHT = { 1: 274 * LARGE, 2: 130 * LARGE };
+const AXIS_HEIGHT = 26 * LARGE;
 const SUMMARY_MS = 5000;
 const SPARE = 1.05; // room above the highest peak
 
@@ -98,12 +98,12 @@ class Lane {
       padding: [8, 16, last ? 0 : 6, 0],
       scales: { x: { time: false, auto: false }, y: { auto: false, range: (_u, min, max) => [min, max] } },
       axes: [
-        { stroke: ink, grid, ticks: { show: false }, size: last ? AXIS_HEIGHT : 0, gap: 7, splits: (u) => this.#seconds(u),
+        { stroke: ink, font: PLOT_FONT, grid, ticks: { show: false }, size: last ? AXIS_HEIGHT : 0, gap: 7, splits: (u) => this.#seconds(u),
           values: (u, splits) => splits.map((time) => (last ? ago(u.scales.x.max - time) : "")) },
-        { stroke: ink, grid, ticks: { show: false }, size: AXIS_WIDTH, gap: 4, space: 26,
+        { stroke: ink, font: PLOT_FONT, grid, ticks: { show: false }, size: AXIS_WIDTH, gap: 4, space: 26 * LARGE,
           values: (_u, splits) => splits.map((value) => (this.ring.end === null ? "" : String(value).replace("-", "−"))) },
       ],
-      series: [{}, { stroke, width: 1.6, spanGaps: false, points: { show: false } }],
+      series: [{}, { stroke, width: 1.6 * LARGE, spanGaps: false, points: { show: false } }],
     };
     return new uPlot(options, [[0, 1], [null, null]], this.plotBox);
   }
@@ -192,7 +192,7 @@ export class Strip {
     this.lanes.forEach((lane) => lane.close());
     const height = HEIGHT[wanted.length] ?? HEIGHT[2];
     this.lanes = wanted.map(({ device, stream, channel }, i) =>
-      new Lane(this.parent, device, stream, channel, i === wanted.length - 1, height + (wanted.length > 1 && i === wanted.length - 1 ? AXIS_HEIGHT - 6 : 0)));
+      new Lane(this.parent, device, stream, channel, i === wanted.length - 1, height + (wanted.length > 1 && i === wanted.length - 1 ? AXIS_HEIGHT - 6 * LARGE : 0)));
   }
 
   // Forgets what was drawn: it was somebody else's.

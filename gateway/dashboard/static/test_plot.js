@@ -1,11 +1,11 @@
 // The movement of a test: what a sensor saw, what was found in it, and a start and an end that can be dragged.
 
 import uPlot from "./vendor/uPlot.esm.js";
-import { $, attribute, colour, keep, make, say } from "./dom.js";
+import { $, LARGE, PLOT_FONT, attribute, colour, keep, make, say } from "./dom.js";
 import { t } from "./texts.js";
 import { long, number, sideWords } from "./words.js";
 
-const HEIGHT = innerWidth > 2000 ? 440 : 240;
+const HEIGHT = 240 * LARGE;
 const AROUND_S = 4; // shown before the start and behind the end
 const GRIP = 44; // pixels: a line is taken hold of from so far
 const DASH = [6, 5];
@@ -54,14 +54,14 @@ export class MovementPlot {
     if (!known.length) { this.#tell(); return; }
     const range = [Math.min(...known) - AROUND_S, Math.max(...known) + AROUND_S];
     const [title, unit] = SIGNALS[signal];
-    const axis = { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
+    const axis = { stroke: colour("soft"), font: PLOT_FONT, grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
     const top = Math.max(1, ...values.filter((value, i) => value !== null && times[i] >= range[0] && times[i] <= range[1])) * 1.1;
     this.plot = new uPlot({
       width: $("plot").clientWidth || 400, height: HEIGHT, legend: { show: false }, cursor: { show: false }, select: { show: false },
-      padding: [22, 14, 0, 0], hooks: { draw: [(plot) => this.#lines(plot)] },
+      padding: [22 * LARGE, 14, 0, 0], hooks: { draw: [(plot) => this.#lines(plot)] },
       scales: { x: { time: false, range: () => range }, y: { range: () => [0, trace ? top : 1] } },
-      axes: [{ ...axis, size: 28, gap: 5, values: (_u, splits) => splits.map((time) => `${number(time, 0)} s`) },
-        { ...axis, size: 48, gap: 4, show: Boolean(trace), label: undefined, values: (_u, splits) => splits.map((value) => number(value, 0)) }],
+      axes: [{ ...axis, size: 28 * LARGE, gap: 5, values: (_u, splits) => splits.map((time) => `${number(time, 0)} s`) },
+        { ...axis, size: 48 * LARGE, gap: 4, show: Boolean(trace), label: undefined, values: (_u, splits) => splits.map((value) => number(value, 0)) }],
       series: [{}, { stroke: colour("accent"), width: 1.6, spanGaps: false, points: { show: false } }],
     }, [times.length ? times : range, values.length ? values : [null, null]], $("plot"));
     this.title = trace ? `${title} (${unit}), ${long(trace.placement).toLowerCase()}` : t("test_plot.times_what_was_found_samples");
@@ -74,7 +74,7 @@ export class MovementPlot {
   #lines(plot) {
     const { ctx, bbox } = plot;
     const at = (us) => Math.round(plot.valToPos(this.seconds(us), "x", true));
-    const ratio = devicePixelRatio;
+    const ratio = devicePixelRatio * LARGE;
     const line = (x, from, stroke, width, dash) => {
       if (x < bbox.left || x > bbox.left + bbox.width) return;
       ctx.strokeStyle = stroke;

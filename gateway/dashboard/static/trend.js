@@ -1,7 +1,7 @@
 // The last ten minutes of one metric: from the history, carried on by what comes in live.
 
 import uPlot from "./vendor/uPlot.esm.js";
-import { attribute, colour, keep, make, ofGateway, say } from "./dom.js";
+import { LARGE, PLOT_FONT, attribute, colour, keep, make, ofGateway, say } from "./dom.js";
 import { ask } from "./live.js";
 import { t } from "./texts.js";
 import { clock, number } from "./words.js";
@@ -11,7 +11,7 @@ const SPAN_S = MINUTES * 60;
 const GAP_S = 6; // a longer absence is shown as one
 const REFILL_MS = 60000; // what the page missed while it slept comes from the history
 const DRAW_MS = 1000;
-const HEIGHT = 122;
+const HEIGHT = 122 * LARGE;
 const BREAKS = { patient: t("trend.new_patient"), session: t("trend.new_session") };
 const MARKS_SAID = 3; // breaks that are told in words: more are not readable
 
@@ -160,16 +160,16 @@ export class Trend {
   }
 
   #makePlot() {
-    const axis = { stroke: colour("soft"), grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
+    const axis = { stroke: colour("soft"), font: PLOT_FONT, grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
     return new uPlot({
       width: this.box.clientWidth || 400, height: HEIGHT, hooks: { draw: [(plot) => this.#drawMarks(plot)] },
       legend: { show: false }, cursor: { show: false }, select: { show: false }, padding: [8, 10, 0, 0],
       scales: { x: { time: true, auto: false }, y: { auto: false, range: (_u, min, max) => [min, max] } },
       axes: [
-        { ...axis, size: 22, gap: 2, values: (_u, splits) => splits.map((time) => clock(time, false)), incrs: [120, 300] },
-        { ...axis, size: 46, gap: 4, space: 26 },
+        { ...axis, size: 22 * LARGE, gap: 2, values: (_u, splits) => splits.map((time) => clock(time, false)), incrs: [120, 300] },
+        { ...axis, size: 46 * LARGE, gap: 4, space: 26 * LARGE },
       ],
-      series: [{}, { stroke: colour("accent"), width: 2, spanGaps: false, points: { show: false } }],
+      series: [{}, { stroke: colour("accent"), width: 2 * LARGE, spanGaps: false, points: { show: false } }],
     }, [[0, 1], [null, null]], this.box);
   }
 }

@@ -2,12 +2,13 @@
 
 import uPlot from "./vendor/uPlot.esm.js";
 import { showDays } from "./days.js";
-import { $, ROOT, colour, keep, make, onColourChange, say, speak, svg } from "./dom.js";
+import { withAxes } from "./bar_axes.js";
+import { $, LARGE, PLOT_FONT, ROOT, colour, keep, make, onColourChange, say, speak, svg } from "./dom.js";
 import { leaveIfOver, signedIn } from "./session.js";
 import { inMyLanguage, t } from "./texts.js";
 import { day, number, qualityWords, sideWords } from "./words.js";
 
-const HEIGHT = 280;
+const HEIGHT = 280 * LARGE;
 const DAY_S = 86_400;
 const GAPS_S = { session: 3 * DAY_S, day: 3 * DAY_S, week: 10 * DAY_S };
 const USUAL = 2.5; // a line over more than so many usual distances would be made up
@@ -125,11 +126,11 @@ function draw() {
   plot = null;
   const data = aligned();
   if (!data[0].length) return;
-  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const axis = { stroke: colour("soft"), font: `${0.75 * rem}px system-ui, sans-serif`, grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
+  const rem = 16 * LARGE;
+  const axis = { stroke: colour("soft"), font: PLOT_FONT, grid: { stroke: colour("line"), width: 1 }, ticks: { show: false } };
   plot = new uPlot({
     width: $("plot").clientWidth || 600, height: HEIGHT, legend: { show: false }, cursor: { show: false }, select: { show: false },
-    padding: [10, 16, 0, 0],
+    padding: [10, 2.5 * rem, 0, 0],
     hooks: { draw: [drawMilestones] },
     scales: { x: { time: true, range: () => [told.from_us / 1e6, told.to_us / 1e6] } },
     axes: [{ ...axis, size: 2.5 * rem, space: 5.6 * rem, values: (_u, splits) => splits.map((time) => day(time * 1e6)) }, { ...axis, size: 3.5 * rem }],
@@ -239,7 +240,7 @@ function showWeeks() {
     if (sessions) image.append(svg("rect", { class: "done", x: (i + 0.15) * wide, y: up(sessions), width: wide * 0.7, height: up(0) - up(sessions) }));
     if (wanted) image.append(svg("line", { class: "planned", x1: i * wide, x2: (i + 1) * wide, y1: up(wanted), y2: up(wanted) }));
   });
-  $("weeks").replaceChildren(image);
+  $("weeks").replaceChildren(...(weeks.length ? [withAxes(image, { most: String(most), from: day(weeks[0].from_us), to: day(weeks.at(-1).from_us) })] : []));
   keep($("weeks-table").tBodies[0], [...weeks].reverse(), () => make("tr", {}, make("th", { scope: "row" }), make("td"), make("td")), (row, week) => {
     say(row.children[0], day(week.from_us));
     say(row.children[1], String(week.sessions));

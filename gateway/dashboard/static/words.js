@@ -98,10 +98,12 @@ export function number(value, digits) {
   return typeof value !== "number" ? "–" : value.toFixed(digits).replace(/^-(?=[0.]*$)/, "").replace("-", "−").replace(".", POINT);
 }
 
+const JOINT = "\u00a0"; // a number and its unit stay on one line
+
 export function duration(seconds) {
-  if (seconds < 60) return `${Math.floor(seconds)} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-  if (seconds < 172800) return `${Math.floor(seconds / 3600)} h`;
+  if (seconds < 60) return `${Math.floor(seconds)}${JOINT}s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}${JOINT}min`;
+  if (seconds < 172800) return `${Math.floor(seconds / 3600)}${JOINT}h`;
   return t("common.days", { n: Math.floor(seconds / 86400) });
 }
 

@@ -26,6 +26,7 @@ IN_PAGE = re.compile(r"\{\{([a-z0-9_.]+)\}\}")
 MADE = {"timed_tests": re.compile(r"(walk_\d+_m_\w+|walks_\w+|walk_\d+_minutes|stop_after_\d+_minutes)"),
         "notice_says": re.compile("."), "notice_advice": re.compile("."), "notice_kinds": re.compile("."),
         "doubts": re.compile("."), "device_advice": re.compile("."), "device_errors": re.compile("."),
+        "gateway_health": re.compile("."),
         "protocols": re.compile("."), "drivers": re.compile("."),
         "refusals": re.compile("field_|protocol_|no_(sensor|wrist)_|no_(leg|arm)$|changed_meanwhile")}  # fmt: skip
 """Keys that are put together: which of a section."""

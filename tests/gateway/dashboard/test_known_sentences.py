@@ -11,10 +11,12 @@ from drivers.errors import NotFoundError
 from drivers.transport.bluez_radios import NO_ADAPTER_ADVICE
 from drivers.transport.port_errors import in_use, not_opened
 from drivers.transport.troubles import no_room, switched_off
-from gateway.dashboard.device_words import advice_key, error_said, with_texts
+from gateway.dashboard.fleet_view import NOT_ONLINE
+from gateway.dashboard.known_sentences import HEALTH, advice_key, error_said, said, with_texts
 from tests.gateway.texts.reason_words import raised
 
 ROOMS = (*sorted(Path("drivers/transport").glob("*.py")), Path("gateway/intake/known_devices.py"))
+FLEET = (Path("gateway/fleet/health.py"), Path("gateway/fleet/agent.py"))
 NOBODY_SEES = (
     "may not write", "has no characteristic", "bytes to receive", "is not connected at present", "could not {}: {}",
     "is there and switched on", "no advertisement of '{}'", "passkey", "nothing is sent over UDP",
@@ -78,4 +80,12 @@ def test_a_device_comes_with_its_texts_and_words_of_its_own_stay() -> None:
     assert made["advice_key"] == "not_found"
     assert advice_key(NO_ADAPTER_ADVICE) == "no_adapter"
     assert with_texts({"error": "0x1f", "advice": "Shake it."}) == {"error": "0x1f", "advice": "Shake it."}
-    assert re.fullmatch(r".*\S", NotFoundError.advice)
+
+
+def test_how_a_gateway_of_a_fleet_is_has_a_text() -> None:
+    found = [
+        one for path in FLEET for one in re.findall(r'[Hh]ealth\(.*?f?"([^"]+)"|return f?"([^"]+)"', path.read_text())
+    ]
+    told = [re.sub(r"\{.*?\}", "x", one or other) for one, other in found]
+    assert len(told) > 6
+    assert [one for one in (*told, *NOT_ONLINE.values()) if said(HEALTH, one) is None] == []
