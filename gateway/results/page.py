@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
+from dsp.catalogue import CATALOGUE
 from gateway.results import wording
 from gateway.results.appendix import appendix, bands_section
 from gateway.results.change import Comparison
@@ -128,6 +129,7 @@ def _facts(report: Report) -> str:
             else []
         ),
         *_body(report.notes.body),
+        *_made_with(report),
         *([(text("report.notes"), session.notes)] if session.notes else []),
         (text("report.bands"), _bands_words(report)),
         (
@@ -146,6 +148,15 @@ def _body(body: Body | None) -> list[tuple[str, str]]:
     found += [(text("report.mass"), f"{number(body.mass_kg, 1)} kg")] if body.mass_kg is not None else []
     found += [(text("report.affected_side"), side_words(body.affected_side))] if body.affected_side != "none" else []
     return [*found, *([(text("report.aids"), body.aids)] if body.aids else [])]
+
+
+def _made_with(report: Report) -> list[tuple[str, str]]:
+    """Return whose lengths the numbers were computed with, where that is not whose session it is."""
+    notes = report.notes
+    if not notes.made_of or notes.made_body == notes.body:
+        return []
+    said = ", ".join(f"{name} {value}" for name, value in _body(notes.made_body)) or "–"
+    return [(text("report.computed_with"), f"{notes.made_of}: {said}")]
 
 
 def _bands_words(report: Report) -> str:
@@ -303,6 +314,9 @@ def _quality(report: Report) -> str:
         for line in report.lines
         if line.measured.degraded or line.measured.invalid
     ]
+    if report.notes.cut_off:
+        names = ", ".join(metric_words(CATALOGUE[one]) for one in report.notes.cut_off)
+        doubtful.append(text("report.cut_off", metrics=names))
     rows = [(clock(gap.from_us), clock(gap.to_us), duration(gap.to_us - gap.from_us)) for gap in report.gaps]
     gaps = _listed(
         text("report.gaps_and_quality"),
@@ -311,7 +325,7 @@ def _quality(report: Report) -> str:
     )  # fmt: skip
     listed = "".join(f"<li>{safe(one)}</li>" for one in doubtful)
     told = f"<ul>{listed}</ul>" if listed else f"<p>{safe(text('report.all_good'))}</p>"
-    return gaps.replace("</section>", f"{told if report.lines else ''}</section>")
+    return gaps.replace("</section>", f"{told if report.lines or doubtful else ''}</section>")
 
 
 def _corrections(corrections: Sequence[Correction]) -> str:

@@ -31,6 +31,8 @@ TIMED: Final[Mapping[str, str]] = {
 """By the word of a protocol: the result that is nothing but the time from a start to an end."""
 FARTHEST_S: Final = 60.0
 """A start or an end is moved by so much at most: beyond, it is another trial, or a slip."""
+EDGE_S: Final = 1.0
+"""What was found may begin or end so much beside its session: sensors are late, and steps have a length."""
 SHORTEST_S: Final = 0.2
 """No test that is timed is over sooner."""
 MICRO: Final = 1_000_000
@@ -121,10 +123,14 @@ class CorrectTest(Section):
         return with_session(ward, _with(session, made))
 
     def _refuse_elsewhere(self, session: Session) -> None:
-        """Raise RefusedError for times that are of no test of this session, as it was or as it was corrected."""
-        begins_us = min(session.started_us, session.made_started_us)
-        ends_us = max(session.ended_us or 0, session.made_ended_us or 0)
-        if self.start_us < begins_us - FARTHEST_S * MICRO or self.end_us > ends_us + FARTHEST_S * MICRO:
+        """Raise RefusedError for times at which the session, as it holds now, was not: they are of no test of it.
+
+        Where it was made shorter nothing beside it counts: what reaches beyond would stand in the stay.
+        """
+        ended_us = session.ended_us or session.started_us
+        before_us = 0 if session.started_us > session.made_started_us else EDGE_S * MICRO
+        after_us = 0 if ended_us < (session.made_ended_us or ended_us) else EDGE_S * MICRO
+        if self.start_us < session.started_us - before_us or self.end_us > ended_us + after_us:
             raise refused("wrong_test", session=session.id)
 
     def _refuse_times(self) -> None:

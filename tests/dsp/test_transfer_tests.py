@@ -114,6 +114,18 @@ def test_five_times_takes_from_the_first_rise_to_the_seat_after_the_fifth() -> N
     assert (none.value, none.reason) == (None, "4 repetitions were found, and not five")
 
 
+@pytest.mark.parametrize("word", ["tug", "5xsts"])
+def test_a_time_lies_between_the_start_and_the_end_that_it_is_told_with_however_late_somebody_stops(word: str) -> None:
+    """Who corrects a start by hand keeps the end: it has to be that of the test, and not that of the session."""
+    body = ChairBody(seed=6)
+    body = (body.tug() if word == "tug" else body.chair_stands(5)).rest(20).chair_stands(2)
+    begin = body.truth[0].start - 20.0
+    metric = "tug_total" if word == "tug" else "sts5_time"
+    for marks in ((), ((begin, "start", begin),)):
+        (time,) = run(body.sensed("lower_back"), word, marks=marks)[metric]
+        assert time.value == pytest.approx((time.last - time.first) / RATE_HZ)
+
+
 def test_an_interrupted_session_degrades_everything() -> None:
     found = run(ChairBody(seed=7).tug().sensed("lower_back"), "tug", doubt="interrupted")
     assert {one.quality for metric in found.values() for one in metric} == {"degraded"}

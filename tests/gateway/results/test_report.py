@@ -228,6 +228,39 @@ def test_what_was_corrected_to_another_person_is_in_their_report_only(clinic: Cl
         desk.report(session, subject=SUBJECT)
 
 
+def test_the_sensors_of_a_session_are_those_that_measured_it_whosever_it_became(clinic: Clinic) -> None:
+    """Its new person wore others elsewhere at that time, and has another height: neither made these numbers."""
+    dot = {"id": "dot-7", "driver": "movella_dot", "placement": "lower_back", "address": "D4:22:CD:00:00:07"}
+    for change in (
+        ("add-bed", {"bed": "bay-2"}), ("add-device", {"device": dot}),
+        ("admit", {"subject": "p-other", "bed": "bay-2", "height_m": 1.55}),
+        ("assign", {"device": "dot-7", "bed": "bay-2", "placement": "lower_back"}),
+    ):  # fmt: skip
+        clinic.gateway.do(20, change[0], **change[1])
+    session = clinic.test(1, 0.5, devices=("dot-1",), placement=("left_foot",))
+    clinic.gateway.do(2 * DAY_S, "session-correct", session=session, subject="p-other")
+    report = Desk(clinic).report(session)
+    assert [one.device for one in report.notes.sensors] == ["dot-1"]
+    assert report.notes.body is not None
+    assert report.notes.body.height_m == 1.55
+    text = page.render(report, head="")
+    assert "dot-7" not in text
+    assert f"<dt>Computed with the body of</dt><dd>{SUBJECT}: Height 1.70 m</dd>" in text
+
+
+def test_a_test_that_corrected_times_cut_off_is_named_and_not_gone_without_a_word(clinic: Clinic) -> None:
+    session = clinic.begin(1)
+    clinic.give(1, "sway_path", 300.0, unit="mm", second=60, length_s=55)
+    clinic.give(1, "tmwt10_speed", 0.5, second=90)
+    clinic.end(1)
+    clinic.gateway.do(2 * DAY_S, "session-correct", session=session, start_us=us(DAY_S + 20))
+    report = Desk(clinic).report(session)
+    assert [one.metric.id for one in report.lines] == ["tmwt10_speed"]
+    text = page.render(report, head="")
+    assert "reaches beyond them: Sway path" in text
+    assert "Every measurement is of good quality" not in text
+
+
 def test_the_page_becomes_a_tagged_pdf(desk: Desk) -> None:
     if pdf.program() is None:
         missing("chromium")

@@ -108,20 +108,45 @@ def test_a_speed_is_of_the_distance_that_the_protocol_says() -> None:
         ({"start_us": at(20) - 61 * SECOND_US}, "can be moved by 60 s"),
         ({"metric": "tug_total"}, "tug_total of '10mwt' does not follow from a start and an end"),
         ({"metric": "tmwt10_speed"}, "does not follow"),
-        ({"found_start_us": at(0), "start_us": at(1), "found_end_us": at(3), "end_us": at(2)}, "is 0 to 4, not 10"),
-        (  # a minute is the most, also where what was found is said to have been elsewhere
-            {"found_start_us": at(-90), "start_us": at(-80), "found_end_us": at(-70), "end_us": at(-71)},
-            "was not at these times: of which test are they?",
-        ),
-        (
-            {"found_start_us": at(115), "start_us": at(115), "found_end_us": at(125), "end_us": at(124)},
-            "was not at these times: of which test are they?",
+        ({"found_start_us": at(20), "start_us": at(21), "found_end_us": at(23), "end_us": at(22)}, "is 0 to 4, not 10"),
+        *(  # the session was from 9 to 60: before, after, beyond either end, and not yet
+            (
+                {
+                    "found_start_us": at(found[0]),
+                    "start_us": at(right[0]),
+                    "found_end_us": at(found[1]),
+                    "end_us": at(right[1]),
+                },
+                "was not at these times: of which test are they?",
+            )
+            for found, right in (
+                ((-90, -70), (-80, -71)),
+                ((115, 125), (115, 124)),
+                ((62, 70), (62, 71)),
+                ((-9, -1), (-9, -2)),
+                ((1, 9), (-10, 9)),
+                ((50, 59), (50, 80)),
+                ((50, 59), (50, 118)),
+            )
         ),
         ({"why": NHS_NUMBER}, "has the form of an NHS number"),
     ],
 )
 def test_a_correction_of_a_test_that_cannot_be(ward: WardState, fields: dict[str, object], sentence: str) -> None:
     assert sentence in refused(ward, "test-correct", session=name(ward), **times(**fields))
+
+
+def test_a_test_is_corrected_within_its_session_as_that_was_corrected(ward: WardState) -> None:
+    """What lies outside of corrected times is of the stay: a time by hand would be told there, and missed in the test."""
+    shorter = changed(
+        [("session-correct", {"session": name(ward), "start_us": at(21), "end_us": at(29)})], ward, at(90)
+    )
+    assert entered(shorter, changed([("test-correct", {"session": name(ward), **times()})], shorter, at(95)))
+    for beyond in ({"start_us": at(20)}, {"end_us": at(30)}):
+        assert "was not at these times" in refused(shorter, "test-correct", session=name(ward), **times(**beyond))
+    longer = changed([("session-correct", {"session": name(ward), "end_us": at(65)})], ward, at(90))
+    late = times(found_end_us=at(62), end_us=at(64))
+    assert entered(longer, changed([("test-correct", {"session": name(ward), **late})], longer, at(95)))
 
 
 def test_a_test_that_goes_on_is_not_corrected_yet(ward: WardState) -> None:
