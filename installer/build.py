@@ -30,7 +30,8 @@ PYTHON = Path("/usr/bin/python3")
 """Debian's own: that of a developer (pyenv, conda) is not on the machine where the package is installed."""
 PROGRAMS = ("mosquitto", "bluez", "ca-certificates")
 WITHOUT = ("direct_url.json", "INSTALLER", "REQUESTED")
-EXAMPLES = ("nginx.conf", "mosquitto.conf", "nftables.conf", "backup-sftp.conf")
+EXAMPLES = ("nginx.conf", "mosquitto.conf", "nftables.conf", "backup-sftp.conf",
+            "fleet/central.toml", "fleet/mosquitto-include.conf", "fleet/roll-outs.conf")  # fmt: skip
 """What an installer notes of itself; the first names the folder in which the package was made."""
 COMPILER = ROOT / "installer" / "compile_kernels.py"
 ADDRESS = b"__numba_array_expr_0x"
@@ -145,7 +146,7 @@ def lay_out_system(tree: Path, number: str) -> None:
     ):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-    for path in sorted([*deploy.glob("*.service"), *deploy.glob("*.timer")]):
+    for path in sorted([*deploy.glob("*.service"), *deploy.glob("*.timer"), *(deploy / "fleet").glob("*.service")]):
         unit = path.read_text("utf-8").replace("/opt/rehab-gateway/.venv/bin/", "/opt/rehab-gateway/current/bin/")
         (units / path.name).write_text(unit.replace("/opt/rehab-gateway/docs/", f"/usr/share/doc/{NAME}/"), "utf-8")
     shutil.copytree(ROOT / "config/examples", documents / "examples", dirs_exist_ok=True)
