@@ -29,7 +29,8 @@ ROOT = Path(__file__).resolve().parents[1]
 NAME = "rehab-gateway"
 WITHOUT = ("direct_url.json", "INSTALLER", "REQUESTED")
 """What an installer notes of itself; the first names the folder in which the package was made."""
-EXAMPLES = ("nginx.conf", "mosquitto.conf", "nftables.conf", "backup-sftp.conf")
+EXAMPLES = ("nginx.conf", "mosquitto.conf", "nftables.conf", "backup-sftp.conf",
+            "fleet/central.toml", "fleet/mosquitto-include.conf", "fleet/roll-outs.conf")  # fmt: skip
 """Of ``config/deploy``, for whoever sets up what is beside the gateway."""
 COMPILER = ROOT / "installer" / "compile_kernels.py"
 ADDRESS = b"__numba_array_expr_0x"
@@ -136,7 +137,7 @@ def lay_out_system(tree: Path, number: str) -> None:
     ):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, target)
-    for path in sorted([*deploy.glob("*.service"), *deploy.glob("*.timer")]):
+    for path in sorted([*deploy.glob("*.service"), *deploy.glob("*.timer"), *(deploy / "fleet").glob("*.service")]):
         unit = path.read_text("utf-8").replace("/opt/rehab-gateway/.venv/bin/", "/opt/rehab-gateway/current/bin/")
         (units / path.name).write_text(unit.replace("/opt/rehab-gateway/docs/", f"/usr/share/doc/{NAME}/"), "utf-8")
     shutil.copytree(ROOT / "config/examples", documents / "examples", dirs_exist_ok=True)

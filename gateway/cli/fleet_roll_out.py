@@ -24,6 +24,7 @@ from gateway.fleet.roll_outs import BusyError, RollOuts
 from gateway.installation.errors import RefusedError
 from gateway.installation.one_file import SUFFIX, pack
 from gateway.machine.file_sum import sum_of_file
+from gateway.machine.ownership import give_to_owner_of_folder
 from gateway.model.usage import UsageError
 
 LOOK_S = 1.0
@@ -124,11 +125,13 @@ def _kept(fleet: FleetFolder, path: Path, bundle: Bundle) -> Path:
     """Return the desk's own copy: what is changed after this is not what is handed out."""
     folder = fleet.folder / "bundles"
     folder.mkdir(exist_ok=True, mode=0o750)
+    give_to_owner_of_folder(folder)
     kept = folder / f"{bundle.sha256[:16]}-{bundle.file}"
     if not kept.exists():
         part = folder / f".{kept.name}.part"
         try:
             shutil.copyfile(path, part)
+            give_to_owner_of_folder(part)
             part.replace(kept)  # one that was cut off in the middle is never taken for a copy
         finally:
             part.unlink(missing_ok=True)

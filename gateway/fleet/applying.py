@@ -15,6 +15,7 @@ from config.loader import PARTS_FOLDER, load
 from config.settings import Fleet
 from gateway.fleet.health import MICRO, Health
 from gateway.machine.durable import replace_file
+from gateway.machine.ownership import give_to_owner_of_folder
 from gateway.machine.plain_text import printable
 
 UPGRADE_S = 3600.0
@@ -113,7 +114,8 @@ class Applier:
         return f"the one before is in force again{'' if done else f', but it could not be restarted: {why}'}"
 
     def _switch(self, text: str) -> None:
-        self._parts.mkdir(exist_ok=True)
+        self._parts.mkdir(exist_ok=True, mode=0o750)
+        give_to_owner_of_folder(self._parts)
         part, previous = self._parts / PART, self._parts / PREVIOUS
         replace_file(previous, part.read_bytes() if part.exists() else b"", mode=0o640)
         replace_file(part, text.encode(), mode=0o640)

@@ -13,6 +13,7 @@ from gateway.fleet.mosquitto import DESK, RESERVED, rights, write_configuration,
 from gateway.fleet.register import FILE, Register
 from gateway.fleet.signing import make_key
 from gateway.machine.durable import replace_file
+from gateway.machine.ownership import give_to_owner_of_folder
 
 
 class BegunError(Exception):
@@ -41,6 +42,7 @@ def begin(
     folder.mkdir(parents=True, exist_ok=True, mode=0o755)
     if (folder / FILE).exists() or (folder / "ca.key").exists():
         raise BegunError(f"{folder} has a fleet already: its certificates would be worth nothing any more")
+    give_to_owner_of_folder(folder)  # root types it, and the desk has a user of its own
     stores, pages = list(historians) or [HISTORIAN], list(dashboards) or [DASHBOARD]
     names = (*RESERVED, *stores, *pages)
     if twice := next((name for name in names if names.count(name) > 1), None):
@@ -56,6 +58,8 @@ def begin(
     )  # fmt: skip
     write_configuration(folder.resolve(), *ports)
     write_rights(folder, rights(site, [], stores, pages))
+    for path in folder.iterdir():
+        give_to_owner_of_folder(path)
 
 
 def _note(folder: Path, **facts: str) -> None:

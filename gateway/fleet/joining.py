@@ -20,6 +20,7 @@ from gateway.fleet.authority import make_request
 from gateway.fleet.codes import ProofError, key_of, opened, sealed
 from gateway.fleet.topics import FleetTopics
 from gateway.machine.durable import replace_file
+from gateway.machine.ownership import give_to_owner_of_folder
 from gateway.machine.plain_text import printable
 
 log = logging.getLogger(__name__)
@@ -53,11 +54,13 @@ def join(config: Path, data: Path, gateway: str, code: str, broker: Broker) -> d
     request = orjson.dumps({**orjson.loads(asked), "gateway": gateway})
     answer = _read(_exchange(broker, request), key, nonce, gateway)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    give_to_owner_of_folder(folder)  # root types it, and 'run' and the agent read it
     _write(folder, {"gateway": own_key, "agent": agent_key}, answer)
     about = {name: answer[name] for name in ("site", "gateway", "host", "port", "plan_key", "historians")}
     replace_file(folder / MEMBER, orjson.dumps(about, option=orjson.OPT_INDENT_2))
     parts = config.with_name(config.name + PARTS_FOLDER)
-    parts.mkdir(exist_ok=True)
+    parts.mkdir(exist_ok=True, mode=0o750)
+    give_to_owner_of_folder(parts)
     replace_file(parts / JOIN_PART, _settings(folder, about).encode(), mode=0o640)
     return about
 

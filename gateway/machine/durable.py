@@ -6,9 +6,11 @@ import os
 import shutil
 from pathlib import Path
 
+from gateway.machine.ownership import give_to_owner_of_folder
+
 
 def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
-    """Write a file, whole or not at all; on disk when this returns."""
+    """Write a file, whole or not at all; on disk when this returns. Root's belongs to the owner of its folder."""
     new = path.with_name(f".{path.name}.new")
     new.unlink(missing_ok=True)
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
@@ -16,6 +18,7 @@ def replace_file(path: Path, content: bytes, *, mode: int = 0o600) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
+    give_to_owner_of_folder(new)
     new.replace(path)
     flush_folder(path.parent)
 

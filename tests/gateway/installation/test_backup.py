@@ -468,3 +468,18 @@ def test_backups_in_the_data_folder_are_in_no_backup(ward: Settings, tmp_path: P
     (tmp_path / "data/elsewhere").mkdir()
     make_backup(ward, tmp_path / "etc/ward.toml", tmp_path / "data/elsewhere", passphrase=KEY, say=lambda _: None)
     assert not [name for name in contents(ward, tmp_path / "etc/ward.toml") if name.path.suffix == ".rgbackup"]
+
+
+def test_one_that_could_not_be_sent_is_kept_and_is_a_failed_one(ward: Settings, tmp_path: Path) -> None:
+    key = tmp_path / "no-key"
+    backup = ward.backup.model_copy(update={"sftp_to": "backup@127.0.0.1:ward-7", "sftp_key_file": key})
+    settings = ward.model_copy(update={"backup": backup})
+    with pytest.raises(BackupError, match=r"could not be sent to backup@127\.0\.0\.1:ward-7"):
+        make_backup(
+            settings, tmp_path / "etc/ward.toml", tmp_path / "backups", passphrase=KEY, say=lambda _: None,
+            pause=lambda _: None,
+        )  # fmt: skip
+    (made,) = (tmp_path / "backups").glob("*.rgbackup")
+    state = read_backup_state(settings.site.data)
+    assert state.file == made.name
+    assert "could not be sent" in state.error
