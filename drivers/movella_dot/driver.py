@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
@@ -19,7 +20,7 @@ from drivers.errors import DialogueError, MalformedFrameError
 from drivers.gatt.battery import BATTERY, BATTERY_EVERY_S, BatteryWatch, battery_packet
 from drivers.gatt.uuids import dot_uuid
 from drivers.identity import Identity
-from drivers.movella_dot.layout import MODES, Mode, flags, samples, sane
+from drivers.movella_dot.layout import DEFAULT_RATE_HZ, MODES, Mode, flags, samples, sane
 from drivers.movella_dot.messages import START_SYNC, SYNCHRONISATION, parse_message, stop_sync, sync_status
 from drivers.packet import Frame, Frames, Packets, StreamSpec
 
@@ -32,6 +33,9 @@ MESSAGE_CONTROL = dot_uuid(0x7001)
 
 MEASUREMENT_CHANNEL = "measurement"
 CONTROL_CHANNEL = "control"
+MOST_ALIKE = (
+    64  # modes and rates whose streams are remembered: more than a ward has sensors that are set up differently
+)
 HIGHEST_RATE_HZ = 1000  # sensors of today offer 1 to 60, and 120 when recording; a later one may offer more
 
 _START, _STOP = 1, 0
@@ -99,7 +103,7 @@ class MovellaDotDecoder(BatchDecoder):
         self.payload = mode.payload
         self.longest = mode.characteristic[1]
         self.parts = mode.streams
-        self._streams = {spec.name: spec for spec, _ in self.parts} | {BATTERY.name: BATTERY}
+        self._streams = _streams_of(mode, DEFAULT_RATE_HZ)
 
     @property
     def streams(self) -> Mapping[str, StreamSpec]:
@@ -140,8 +144,17 @@ class MovellaDotDecoder(BatchDecoder):
         except MalformedFrameError as problem:
             self.faults[str(problem)] += 1
         else:
-            specs = [replace(spec, rate_hz=rate_hz) for spec, _ in self.parts]
-            self._streams = {spec.name: spec for spec in specs} | {BATTERY.name: BATTERY}
+            self._streams = _streams_of(self.mode, rate_hz)
+
+
+@lru_cache(MOST_ALIKE)
+def _streams_of(mode: Mode, rate_hz: float) -> Mapping[str, StreamSpec]:
+    """Return the streams of a mode at a rate.
+
+    One object for all sensors that are alike: each is asked at every step, and what they share stays at hand.
+    """
+    specs = [replace(spec, rate_hz=rate_hz) for spec, _ in mode.streams]
+    return {spec.name: spec for spec in specs} | {BATTERY.name: BATTERY}
 
 
 def _measured(decoders: Sequence[MovellaDotDecoder], frames: Frames) -> list[Packets]:

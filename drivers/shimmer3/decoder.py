@@ -101,6 +101,22 @@ def _spec(sensors: Sequence[str], rate_hz: float, stamp_bytes: int) -> StreamSpe
     return StreamSpec(stream, channels, units, rate_hz, TICK_HZ, 8 * stamp_bytes)
 
 
+@lru_cache(MOST_LAYOUTS)
+def _streams_of(
+    sensors: Sequence[str], signals: Sequence[Signal], rate_hz: float, stamp_bytes: int
+) -> Mapping[str, StreamSpec]:
+    """Return the streams of a connection.
+
+    One object for all that are alike: each is asked at every step, and what they share stays at hand.
+    """
+    moving = [_spec(sensors, rate_hz, stamp_bytes)] if sensors else []
+    others = [
+        StreamSpec(each.stream, each.channels, (each.unit,) * len(each.channels), rate_hz, TICK_HZ, 8 * stamp_bytes)
+        for each in signals
+    ]
+    return {spec.name: spec for spec in (*moving, *others, BATTERY)}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
     """What connections have in common whose bytes are decoded at once; one object for all that are alike.
@@ -220,13 +236,7 @@ class Shimmer3Decoder(Decoder):
         return self._fixed_stamp_bytes or self._announced_before.stamp_bytes
 
     def _specify(self, rate_hz: float, signals: Sequence[Signal] = ()) -> None:
-        moving = [_spec(self.sensors, rate_hz, self._stamp_bytes)] if self.sensors else []
-        bits = 8 * self._stamp_bytes
-        others = [
-            StreamSpec(each.stream, each.channels, (each.unit,) * len(each.channels), rate_hz, TICK_HZ, bits)
-            for each in signals
-        ]
-        self._streams = {spec.name: spec for spec in (*moving, *others, BATTERY)}
+        self._streams = _streams_of(self.sensors, tuple(signals), rate_hz, self._stamp_bytes)
 
     def _apply_inquiry(self, inquiry: Inquiry) -> None:
         if self._inquiry is not None:

@@ -87,6 +87,15 @@ def test_the_device_tells_its_rate() -> None:
     assert decoder.faults == {"impossible output rate": 1, "truncated device control": 1}
 
 
+def test_sensors_that_are_alike_share_what_is_said_of_their_streams() -> None:
+    one, other = make_driver("movella_dot").decoder(), make_driver("movella_dot").decoder()
+    assert one.streams is other.streams
+    one.decode([Frame(0, "control", bytes(24) + b"\x1e\x00\x00")])
+    assert other.streams["imu"].rate_hz == 60.0
+    other.decode([Frame(0, "control", bytes(24) + b"\x1e\x00\x00")])
+    assert one.streams is other.streams
+
+
 @pytest.mark.parametrize("mode", MODES.values(), ids=lambda mode: mode.name)
 def test_each_mode_fits_its_characteristic_and_decodes(mode: Mode) -> None:
     size, length = mode.payload.itemsize, mode.characteristic[1]
