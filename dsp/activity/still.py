@@ -23,7 +23,9 @@ Floats = NDArray[np.float64]
 
 def sums_of(rows: Floats) -> Floats:
     """Return (3, 3) of specific force (n, 3), m/s², none lost: how many rows, their sum, the sum of their squares."""
-    return np.array([np.full(3, len(rows)), rows.sum(axis=0), np.einsum("ij,ij->j", rows, rows)])
+    sums = np.empty((3, 3))
+    sums[0], sums[1], sums[2] = len(rows), rows.sum(axis=0), np.einsum("ij,ij->j", rows, rows)
+    return sums
 
 
 def is_still(sums: Floats) -> bool:

@@ -65,12 +65,12 @@ class _Quarter:
     time: int = 0
     sums: Floats = field(default_factory=lambda: np.zeros((3, 3)))
 
-    def add(self, at: Ints, rows: Floats, time: int) -> None:
-        """Add samples, by their numbers, and the time that they stand for."""
+    def add(self, at: Ints, sums: Floats, time: int) -> None:
+        """Add samples, by their numbers, their sums, and the time that they stand for."""
         self.start = int(at[0]) if self.start < 0 else self.start
         self.end = int(at[-1]) + 1
         self.time += time
-        self.sums += sums_of(rows)
+        self.sums += sums
 
 
 class WearTime:
@@ -127,18 +127,23 @@ class WearTime:
         if number not in self._quarters:
             self._quarters[number] = _Quarter()
             self._undecided.append(number)
-        at = np.concatenate([part for part, _ in self._parts])
-        rows = np.concatenate([part for _, part in self._parts])
+        at, rows = self._parts[0] if len(self._parts) == 1 else map(np.concatenate, zip(*self._parts, strict=True))
         self._parts = []
-        known = np.isfinite(rows).all(axis=1)
-        if known.any():
-            self._quarters[number].add(at[known], rows[known], self._time_of(at[known]))
+        sums = sums_of(rows)
+        if not np.isfinite(sums).all():
+            known = np.isfinite(rows).all(axis=1)
+            at, rows = at[known], rows[known]
+            sums = sums_of(rows)
+        if len(at):
+            self._quarters[number].add(at, sums, self._time_of(at))
 
     def _time_of(self, at: Ints) -> int:
         """Return how much time samples stand for: each for that since the one before it, or for itself after a gap."""
         before = int(at[0]) - 1 if self._newest is None else self._newest
-        since = np.diff(at, prepend=before)
         self._newest = int(at[-1])
+        if self._newest - before == len(at):
+            return len(at)  # nothing is missing, as nearly always
+        since = np.diff(at, prepend=before)
         return int(np.where(since <= self._gap, since, 1).sum())
 
     def _ready(self, newest: int) -> Iterator[Wear]:

@@ -98,9 +98,8 @@ def test_each_minute_is_told_once_and_single_seconds_are_not() -> None:
 def test_the_swing_of_both_arms_is_that_of_the_body_and_told_of_walking_alone() -> None:
     results = with_thigh()
     left, right = (newest(results, "arm_swing_amplitude", side) for side in SIDES)
-    typical = {
-        side: [m for m in of(results, "arm_swing_amplitude") if m.side == side and m.quality == "ok"] for side in SIDES
-    }
+    good = [m for m in of(results, "arm_swing_amplitude") if m.quality == "ok"]
+    typical = {side: [m.value for m in good if m.side == side] for side in SIDES}
     assert {(m.side, m.devices, m.algorithm) for m in (left, right)} == {
         ("left", ("dot-1",), "arm_swing/1"), ("right", ("dot-2",), "arm_swing/1"),
     }  # fmt: skip
