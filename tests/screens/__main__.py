@@ -30,6 +30,7 @@ PIN = "739164"
 SEES = {"what": "Lean of the lower back", "low": "0", "high": "25", "shape": "bar"}
 """What the patient is shown."""
 WALK = "10 m walk, comfortable"
+WALKED_MS = 90_000  # of a demo: cadence, joints and curves are there
 MOST_TRIAL_MS = 300_000  # a round of the simulated patient, on a machine that is slow
 
 
@@ -105,7 +106,7 @@ def begin_bed(page: Page, root: str) -> None:
 
 OF_DEMO = (
     Screen("ward", "/", "", ".tile .number"),
-    Screen("patient", "/patient/{slot}", "patient/bed-2", ".joint canvas", wait_ms=STRIP_MS),
+    Screen("patient", "/patient/{slot}", "patient/bed-2", "#activity.walking", wait_ms=STRIP_MS),
     Screen(
         "exoskeleton", "/patient/{slot}", "patient/bed-3", "#exoskeleton-plots canvas", wait_ms=STRIP_MS, whole=True
     ),
@@ -224,8 +225,9 @@ def _take_places(browser: Browser, folder: Path, names: set[str], looks: Path | 
             _take_all(page, root, screens, looks)
     if screens := wanted(OF_DEMO):
         with demo(folder / "demo") as root, _page(browser) as page:
-            page.goto(f"{root}patient/bed-2")  # curves come with some minutes of walking
-            expect(page.locator(".joint canvas").first).to_be_visible(timeout=READY_MS)
+            page.goto(root)
+            expect(page.locator(".chip.off")).to_have_count(0, timeout=READY_MS)
+            page.wait_for_timeout(WALKED_MS)
             _take_all(page, root, screens, looks)
 
 

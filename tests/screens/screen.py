@@ -74,6 +74,7 @@ def take(page: Page, root: str, screen: Screen, looks: Path | None = None) -> li
 def _shoot(page: Page, screen: Screen, *, whole: bool) -> bytes:
     expect(page.locator(screen.there).first).to_be_visible(timeout=READY_MS)
     page.wait_for_timeout(screen.wait_ms)
+    expect(page.locator(screen.there).first).to_be_visible(timeout=READY_MS)  # a patient stands still now and then
     return page.screenshot(full_page=whole)
 
 

@@ -6,7 +6,7 @@ import { number, sideWords } from "./words.js";
 
 const COUNT = 20;
 const [HEIGHT, TOP, BOTTOM] = [204 * LARGE, 4, 4];
-const LABEL = 8.5 * LARGE; // no letter of the labels beside the bars is wider on average
+const LABEL = 9.5 * LARGE; // no letter of the labels beside the bars is wider on average
 const TEXT = 4 * LARGE; // from the middle of a line of text to its foot
 const MIDDLE = HEIGHT / 2;
 const HALF = MIDDLE - TOP - BOTTOM / 2;

@@ -22,6 +22,7 @@ let catalogue = {};
 let told = null;
 let plot = null;
 let asked = 0;
+let askedDays = 0;
 
 const sessions = (n) => t("trends.sessions", { n });
 const weeksOf = (n) => t("trends.weeks", { n });
@@ -61,7 +62,9 @@ async function load() {
 
 async function loadDays() {
   const query = new URLSearchParams({ days: Math.min(MOST_DAYS, Number($("days").value)) });
-  showDays(await fetched(`api/days/${encodeURIComponent(subject)}?${query}`));
+  const mine = askedDays += 1;
+  const answer = await fetched(`api/days/${encodeURIComponent(subject)}?${query}`);
+  if (mine === askedDays) showDays(answer);
 }
 
 const title = (metric) => catalogue[metric]?.title ?? metric;
@@ -264,9 +267,9 @@ function showMilestones() {
 }
 
 $("choices").addEventListener("change", async ({ target }) => {
-  if (target.id === "days") loadDays();
   await load();
   speak($("measure-sentence").textContent);
+  if (target.id === "days") await loadDays(); // after it: reading days takes longer than what one has asked for
 });
 $("choices").addEventListener("submit", (event) => event.preventDefault());
 addEventListener("resize", () => plot?.setSize({ width: $("plot").clientWidth, height: HEIGHT }));
