@@ -57,6 +57,20 @@ def test_a_service_is_closed_as_far_as_it_can_be(root: Path, service: str, most:
     assert float(said[1]) < most
 
 
+def test_the_users_that_services_name_are_made(tmp_path: Path) -> None:
+    if shutil.which("systemd-sysusers") is None:
+        missing("systemd-sysusers")
+    (tmp_path / "etc").mkdir()
+    users = DEPLOY.parents[1] / "installer/debian/sysusers.conf"
+    done = subprocess.run(
+        ["systemd-sysusers", f"--root={tmp_path}", str(users)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    made = {line.partition(":")[0] for line in (tmp_path / "etc/passwd").read_text("utf-8").splitlines()}
+    units = "".join(path.read_text("utf-8") for path in DEPLOY.rglob("*.service"))
+    assert set(re.findall(r"^User=(\S+)", units, re.MULTILINE)) <= made
+
+
 def test_only_what_reads_devices_may_open_them() -> None:
     base = (DEPLOY / "rehab-gateway@.service").read_text("utf-8")
     assert "PrivateDevices=yes" in base

@@ -23,7 +23,7 @@ AT_HAND = {
     "npm",  # setup brings it
     "ar",  # with gcc, which is in the list
     "openssl",  # with ca-certificates, of README's first line
-    "systemctl", "journalctl",  # of systemd; where it does not run they are not asked
+    "systemctl", "journalctl", "systemd-sysusers",  # of systemd; where it does not run they are not asked
     "mosquitto_passwd",  # with mosquitto
 }  # fmt: skip
 LIBRARY = re.compile(r"lib[\w+-]+\.so\.\d+")
