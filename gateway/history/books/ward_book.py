@@ -259,7 +259,8 @@ class WardBook:
         )
         found = self._db.execute(
             f"SELECT id, session, subject, algorithm FROM series WHERE id IN ({within})"  # noqa: S608 - our own text
-            f" OR id IN (SELECT DISTINCT made_series FROM measurements WHERE series IN ({within}) AND made_series IS NOT NULL)"
+            " OR id IN (SELECT DISTINCT made_series FROM measurements"
+            f" WHERE series IN ({within}) AND made_series IS NOT NULL)"
             " OR (?4 AND subject = ?3 AND session IN"
             "  (SELECT stay FROM ward_subjects WHERE gateway = ?1 AND subject = ?3))",
             (gateway, of.id, of.made_subject, of.moved),
