@@ -35,7 +35,7 @@ from gateway.intake.intakes import Intakes
 from gateway.intake.placeable import Placeable
 from gateway.intake.sent import SENT_CHANNEL
 from gateway.model.measurements import Fields, Measurements
-from gateway.model.ward import Ward, decode_ward, ward_of
+from gateway.model.ward import NOTHING_GOES_ON, GoingOn, Ward, decode_ward, ward_of
 from gateway.wire.curves import SlotCurves
 
 if TYPE_CHECKING:  # whoever wears no motion sensor need not load what makes them
@@ -55,6 +55,7 @@ class Pipeline:
         settings: The configuration, with the first ward.
         origin: Second 0. Wall-clock steps after it move nothing.
         sessions: Session id of each slot of the first ward.
+        going_on: Which of these sessions began before the run: no test in them is whole.
         modalities: What is measured by: the table.
 
     Attributes:
@@ -72,6 +73,8 @@ class Pipeline:
         origin: Origin,
         sessions: Mapping[str, str],
         modalities: Sequence[Modality] = MODALITIES,
+        *,
+        going_on: GoingOn = NOTHING_GOES_ON,
     ) -> None:
         self.origin = origin
         self.end_ns = origin.monotonic_ns
@@ -90,7 +93,7 @@ class Pipeline:
         self._wearers = Wearers(self._intakes)
         self._afterwards = Afterwards()
         self.ward: Ward = ()
-        self._change_ward(ward_of(settings, sessions), 0.0)
+        self._change_ward(ward_of(settings, sessions, going_on), 0.0)
 
     def step(self, frames: Sequence[Numbered]) -> Measurements:
         """Take the frames that arrived in the next `STEP_NS`, in order of arrival; return what they completed.

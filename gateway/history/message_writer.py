@@ -16,7 +16,7 @@ from gateway.history.file import explained
 from gateway.history.memory import Books
 from gateway.history.schema import QUALITY
 from gateway.model import wall_correction
-from gateway.model.entered import is_entered
+from gateway.model.entered import is_entered, is_reported
 from gateway.model.measurement import Measurement
 from gateway.model.records import purged
 from gateway.wire.payload import PARKED, DecodedRecord, Message, Rejected
@@ -141,7 +141,9 @@ class MessageWriter:
             return None
         moved_us, clock = self._clocks.place((gateway, m.session), (epoch.id, seq), m.end_us)
         made = replace(m, start_us=m.start_us + moved_us, end_us=m.end_us + moved_us) if moved_us else m
-        whose = self._ward.place(gateway, m.session, m.subject, made.start_us, made.end_us)
+        whose = self._ward.place(
+            gateway, m.session, m.subject, made.start_us, made.end_us, reported=is_reported(m.algorithm)
+        )
         if whose is None or (self._erased and self._erased.holds(whose[1])):
             self._refuse_erased(epoch, seq)
             return None

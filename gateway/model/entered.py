@@ -16,6 +16,11 @@ def form_answer(form: str, item: str, version: int) -> str:
     return f"{_FORM}{form}.{item}/{version}"
 
 
+def is_reported(algorithm: str) -> bool:
+    """Whether somebody said a measurement of a whole session: it has no time of its own within it."""
+    return is_entered(algorithm) and algorithm != BY_HAND
+
+
 def is_entered(algorithm: str) -> bool:
     """Whether people entered a measurement, and no sensor gave it."""
     return algorithm in {REPORTED, BY_HAND} or algorithm.startswith(_FORM)

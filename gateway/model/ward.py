@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 import orjson
 from pydantic import ValidationError
@@ -11,6 +13,10 @@ from pydantic import ValidationError
 from config.settings import Settings, Slot
 
 VERSION = 1
+
+GoingOn = Mapping[str, Sequence[str]]
+"""Of each bed whose session goes on from before a run: what was marked in it until then."""
+NOTHING_GOES_ON: Final[GoingOn] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +48,21 @@ class Bed:
 Ward = tuple[Bed, ...]
 
 
-def ward_of(settings: Settings, sessions: Mapping[str, str]) -> Ward:
+def ward_of(settings: Settings, sessions: Mapping[str, str], going_on: GoingOn = NOTHING_GOES_ON) -> Ward:
     """Return the ward that a configuration describes; ``sessions`` holds the session of each slot."""
-    return tuple(Bed(slot, sessions[slot.id]) for slot in settings.slot)
+    return tuple(
+        Bed(slot, sessions[slot.id], slot.id in going_on, tuple(going_on.get(slot.id, ()))) for slot in settings.slot
+    )
 
 
 def sessions_of(ward: Ward) -> dict[str, str]:
     """Return the session in force of each bed."""
     return {bed.slot.id: bed.session for bed in ward}
+
+
+def going_on_of(ward: Ward) -> dict[str, list[str]]:
+    """Return the marks of each bed whose session goes on from before: of the ward that a run begins with."""
+    return {bed.slot.id: list(bed.marks) for bed in ward if bed.interrupted}
 
 
 def settings_of(settings: Settings, ward: Ward) -> Settings:

@@ -12,7 +12,7 @@ import os
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fcntl import LOCK_EX, LOCK_NB, flock
 from pathlib import Path
 from typing import Any, Self
@@ -48,6 +48,7 @@ class Header:
         origin_us: UTC at that instant, microseconds.
         version: Version of the product that recorded.
         arithmetic: What computed the run (`gateway.machine.arithmetic`); empty where that is not known.
+        going_on: Slots whose session began before the run, each with what was marked in it until then.
     """
 
     settings: dict[str, Any]
@@ -56,6 +57,7 @@ class Header:
     origin_us: int
     version: str
     arithmetic: str = ""
+    going_on: dict[str, list[str]] = field(default_factory=dict)
 
 
 class RecordingWriter:
@@ -193,6 +195,7 @@ class RecordingReader:
             and isinstance(header.arithmetic, str)
             and isinstance(header.settings, dict)
             and isinstance(header.sessions, dict)
+            and isinstance(header.going_on, dict)
         ):
             raise RecordingError(f"{self.path}: the header is not one that this program reads")
         return header

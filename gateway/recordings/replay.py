@@ -40,9 +40,11 @@ class Replay:
         self.arithmetic = header.arithmetic
         self._trial = trial
         recorded = Settings.model_validate(header.settings)
-        ward = ward_of(recorded, header.sessions)
+        ward = ward_of(recorded, header.sessions, header.going_on)
         self.settings = recorded if trial is None else settings_of(recorded, trial.put_into(ward))
-        self.pipeline = Pipeline(self.settings, Origin(header.origin_ns, header.origin_us), header.sessions)
+        self.pipeline = Pipeline(
+            self.settings, Origin(header.origin_ns, header.origin_us), header.sessions, going_on=header.going_on
+        )
         self.sessions = dict.fromkeys(header.sessions.values())
         self._recorded = Intakes(header.origin_ns)  # numbers the devices as the recorded run did
         self._wear(ward)
@@ -120,7 +122,8 @@ def wards_in(path: Path, looked: Callable[[float], None]) -> Iterator[Ward]:
     """
     reader = RecordingReader(path)
     try:
-        yield ward_of(Settings.model_validate(reader.header.settings), reader.header.sessions)
+        header = reader.header
+        yield ward_of(Settings.model_validate(header.settings), header.sessions, header.going_on)
         for payload in reader.wards(looked):
             if (ward := _ward(payload)) is not None:
                 yield ward

@@ -7,12 +7,12 @@ configuration names, what the analysis goes by is the configuration's; how it wa
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from config.settings import Device, Settings, Slot
 from drivers.registry import load_driver
 from gateway.analysis.modalities import measured_by
-from gateway.model.ward import Bed, Ward
+from gateway.model.ward import Ward
 
 TRIED = ("driver", "placement", "axes", "options")
 """What the analysis of a device goes by."""
@@ -56,7 +56,7 @@ class Trial:
 
     def put_into(self, ward: Ward) -> Ward:
         """Return a recorded ward with what is tried."""
-        return tuple(Bed(self._slot(bed.slot), bed.session) for bed in ward)
+        return tuple(replace(bed, slot=self._slot(bed.slot)) for bed in ward)
 
     def _slot(self, slot: Slot) -> Slot:
         height_m = self.heights_m.get(slot.subject, slot.height_m)

@@ -33,7 +33,7 @@ from gateway.machine.starting import Starting
 from gateway.machine.supervision import Supervision
 from gateway.machine.watchdog import ServiceManager, Watchdog
 from gateway.model.status import Status
-from gateway.model.ward import Ward, settings_of
+from gateway.model.ward import Ward, going_on_of, settings_of
 from gateway.outbox.outbox import Outbox
 from gateway.recordings.recorder import Recorder
 from gateway.recordings.recording import Header
@@ -222,6 +222,7 @@ class Gateway:
             origin_us=self.steps.origin.utc_us,
             version=version("rehab-gateway"),
             arithmetic=arithmetic(),
+            going_on=going_on_of(self.steps.pipeline.ward),
         )
         path = folder / f"{self.settings.site.gateway}-{self._started.removesuffix('z')}.rgrec"
         recorder = Recorder(path, header, keep_free=keep_free(self.settings))

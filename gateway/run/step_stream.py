@@ -13,7 +13,7 @@ from gateway.clocks.device_clock import NS
 from gateway.clocks.wall_clock import WallClock
 from gateway.intake.frames import Origin, ward_frame
 from gateway.intake.steps import Ticker
-from gateway.model.ward import Ward, encode_ward, sessions_of
+from gateway.model.ward import Ward, encode_ward, going_on_of, sessions_of
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class StepStream:
     def begin(self, settings: Settings, ward: Ward) -> None:
         """Make the pipeline for the ward that is in force; ``settings`` are those with its beds."""
         self.wanted = ward
-        self.pipeline = Pipeline(settings, self.origin, sessions_of(ward))
+        self.pipeline = Pipeline(settings, self.origin, sessions_of(ward), going_on=going_on_of(ward))
 
     def clock_ns(self) -> int:
         """Return the monotonic clock; simulated time may run faster."""

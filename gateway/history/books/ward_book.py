@@ -29,6 +29,7 @@ from gateway.history.books.ward_words import (
     keep_session,
     keep_subject,
 )
+from gateway.model.entered import is_reported
 from gateway.wire.payload import DecodedRecord
 
 log = logging.getLogger(__name__)
@@ -127,13 +128,18 @@ class WardBook:
         self._known.clear()
         self._any = None
 
-    def place(self, gateway: str, session: str, subject: str, start_us: int, end_us: int) -> Whose | None:
-        """Return under what a measurement is read that a gateway made so; None if it is of an erased subject."""
+    def place(
+        self, gateway: str, session: str, subject: str, start_us: int, end_us: int, *, reported: bool = False
+    ) -> Whose | None:
+        """Return under what a measurement is read that a gateway made so; None if it is of an erased subject.
+
+        What somebody ``reported`` is of the whole session, whatever its times become.
+        """
         if not self._any_corrected():
             return session, subject
         of = self._of((gateway, session, subject))
         if isinstance(of, _Session):
-            if of.leaves_out(start_us, end_us):
+            if not reported and of.leaves_out(start_us, end_us):
                 return self._stay(gateway, of, start_us), of.made_subject
             return None if of.erased else (session, of.subject)
         for other in of:
@@ -242,20 +248,21 @@ class WardBook:
         of = self._session(gateway, session)
         epochs = [number for (number,) in self._db.execute("SELECT id FROM epochs WHERE gateway = ?", (gateway,))]
         mover = RowMover(self._db, gateway, epochs, again=self._again)
-        for series, key in self._series_about(gateway, of):
-            mover.move(series, partial(self.place, gateway, *key))
+        for series, key, algorithm in self._series_about(gateway, of):
+            mover.move(series, partial(self.place, gateway, *key, reported=is_reported(algorithm)))
         return mover.finish()
 
-    def _series_about(self, gateway: str, of: _Session) -> list[tuple[int, Whose]]:
-        """Return the series under which a gateway may have made rows that a session is about, each with its key."""
+    def _series_about(self, gateway: str, of: _Session) -> list[tuple[int, Whose, str]]:
+        """Return the series, with key and algorithm, in which a gateway may have made rows that a session is about."""
         within = (
             "SELECT s.id FROM ward_parts p JOIN series s ON s.session = p.part WHERE p.gateway = ?1 AND p.session = ?2"
         )
         found = self._db.execute(
-            f"SELECT id, session, subject FROM series WHERE id IN ({within}) OR id IN (SELECT DISTINCT made_series"  # noqa: S608 - our own text
-            f" FROM measurements WHERE series IN ({within}) AND made_series IS NOT NULL)"
+            f"SELECT id, session, subject, algorithm FROM series WHERE id IN ({within})"  # noqa: S608 - our own text
+            " OR id IN (SELECT DISTINCT made_series FROM measurements"
+            f" WHERE series IN ({within}) AND made_series IS NOT NULL)"
             " OR (?4 AND subject = ?3 AND session IN"
             "  (SELECT stay FROM ward_subjects WHERE gateway = ?1 AND subject = ?3))",
             (gateway, of.id, of.made_subject, of.moved),
         ).fetchall()
-        return [(number, (session, subject)) for number, session, subject in found]
+        return [(number, (session, subject), algorithm) for number, session, subject, algorithm in found]

@@ -87,15 +87,17 @@ def ward(*slots: Slot) -> Settings:
 
 def lived(
     config: Settings, frames: Iterable[Numbered], seconds: float, changes: Mapping[float, Ward] | None = None,
-    record: Path | None = None,
+    record: Path | None = None, *, going_on: dict[str, list[str]] | None = None,
 ) -> list[Measurement]:  # fmt: skip
     """Run a pipeline over frames, with changes of the ward at so many seconds."""
     sessions = {slot.id: f"{slot.id}-a" for slot in config.slot}
-    pipeline = Pipeline(config, ORIGIN, sessions)
+    going_on = going_on or {}
+    pipeline = Pipeline(config, ORIGIN, sessions, going_on=going_on)
     changed = (ward_frame(at(s), encode_ward(w)) for s, w in (changes or {}).items())
     waiting = deque(sorted([*frames, *changed], key=lambda numbered: numbered[1].arrival_ns))
     writer = record and RecordingWriter(
-        record, Header(config.model_dump(mode="json"), sessions, ORIGIN.monotonic_ns, ORIGIN.utc_us, "0")
+        record,
+        Header(config.model_dump(mode="json"), sessions, ORIGIN.monotonic_ns, ORIGIN.utc_us, "0", going_on=going_on),
     )
     out: list[Measurement] = []
     end_ns = ORIGIN.monotonic_ns

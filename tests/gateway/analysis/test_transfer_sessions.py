@@ -11,6 +11,7 @@ import pytest
 
 from config.settings import Slot
 from drivers.packet import Frame
+from gateway.analysis.motion import INTERRUPTED
 from gateway.intake.frames import Numbered
 from gateway.model.ward import Bed, ward_of
 from gateway.recordings.replay import Replay
@@ -59,6 +60,21 @@ def test_what_the_physio_marks_is_the_test() -> None:
     marks = {1.2: (replace(bed, marks=("start",)),), end_s: (replace(bed, marks=("start", "stop")),)}
     total = of(lived(ward(TUG), notified(body, "chest"), body.at / BODY_HZ, marks), "tug_total")[-1]
     assert total.value == pytest.approx(end_s - 1.2, abs=0.1)
+
+
+def test_a_test_in_which_the_gateway_begins_anew_is_not_whole_and_its_marks_are_made_once(tmp_path: Path) -> None:
+    """What was marked before is over: a change at any bed would else have the test begin with it, there and then."""
+    body = ChairBody(seed=2).tug()
+    frames, lasts_s = notified(body, "chest"), body.at / BODY_HZ
+    bed = Bed(TUG, "bed-1-a", True, ("start", "lap"))
+    neighbour = Bed(Slot(id="bed-2", subject="p-2", device=[dot(2, "chest")]), "bed-2-b")
+    changes = {lasts_s / 2: (bed, neighbour)}
+    again = lived(ward(TUG), frames, lasts_s, changes, tmp_path / "a.rgrec", going_on={"bed-1": ["start", "lap"]})
+    (total,) = of(again, "tug_total")
+    assert (total.quality, total.reason) == ("degraded", INTERRUPTED)
+    (whole,) = of(lived(ward(TUG), frames, lasts_s), "tug_total")
+    assert (total.value, total.start_us) == (whole.value, whole.start_us), "no mark of before was made in it"
+    assert again == [m for step in Replay(tmp_path / "a.rgrec").steps() for m in step]
 
 
 @pytest.mark.parametrize(

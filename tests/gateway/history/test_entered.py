@@ -75,6 +75,21 @@ def test_it_follows_its_session_to_whose_it_was_and_through_other_times(
     assert found(path, session_of(gateway)) == of("p-right")
 
 
+def test_what_somebody_said_stays_with_its_session_however_much_of_that_is_cut_off(
+    path: Path, history: History, gateway: Gateway
+) -> None:
+    """Who forgot to press Stop reports at once and mends the end afterwards: the middle is then beyond it."""
+    gateway.send(history)
+    gateway.do(300, "session-correct", session=session_of(gateway), end_us=us(80))
+    gateway.send(history)
+    assert found(path, session_of(gateway)) == of("p-wrong")
+    gateway.do(310, "session-report", session=session_of(gateway), values={"pain_nrs": 4})
+    gateway.do(320, "session-correct", session=session_of(gateway), subject="p-right", end_us=us(64))
+    gateway.send(history)
+    said = [row for row in of("p-right") if not row[0].startswith("tmwt10")]
+    assert sorted(found(path, session_of(gateway))) == sorted([*said, ("pain_nrs", "p-right", 4.0, "reported/1")])
+
+
 def test_it_is_erased_with_its_subject(path: Path, history: History, gateway: Gateway) -> None:
     gateway.send(history)
     erase(history.database, "p-wrong", now_us=us(999))

@@ -108,6 +108,14 @@ def test_nothing_tried_is_the_run_as_it_was(walk: list[Numbered], tmp_path: Path
     assert all(row.is_same for row in compare_runs(live, found))
 
 
+def test_what_is_tried_keeps_the_marks_of_a_test_and_that_it_is_not_whole() -> None:
+    (bed, *others) = ward_of(SETTINGS, SESSIONS, {SETTINGS.slot[0].id: ["start"]})
+    trial, _ = trial_of(only(LEFT.model_copy(update=TURNED)), [(bed, *others)])
+    tried = trial.put_into((bed, *others))[0]
+    assert tried.slot != bed.slot
+    assert (tried.interrupted, tried.marks) == (True, ("start",))
+
+
 def test_a_height_is_taken_by_person() -> None:
     ward = ward_of(SETTINGS, SESSIONS)
     _, differences = trial_of(only(height_m=1.8), [ward])

@@ -137,7 +137,7 @@ def test_a_correction_of_a_test_that_cannot_be(ward: WardState, fields: dict[str
 
 
 def test_a_test_is_corrected_within_its_session_as_that_was_corrected(ward: WardState) -> None:
-    """What lies outside of corrected times is of the stay: a time by hand would be told there and not in the test."""
+    """What lies outside of corrected times is of the stay: a time by hand would stand there, and be missed here."""
     shorter = changed(
         [("session-correct", {"session": name(ward), "start_us": at(21), "end_us": at(29)})], ward, at(90)
     )
