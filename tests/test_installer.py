@@ -43,7 +43,8 @@ def test_each_service_has_what_it_may_do_and_the_log_is_bounded(tree: Path) -> N
     deploy = build.ROOT / "config/deploy"
     shipped = {str(path.relative_to(units)) for path in units.rglob("*") if path.is_file()}
     ours = [*deploy.glob("*.service"), *deploy.glob("*.timer"), *deploy.glob("*.d/*.conf")]
-    assert shipped == {str(path.relative_to(deploy)) for path in ours}
+    fleets = [*deploy.glob("fleet/*.service")]
+    assert shipped == {str(path.relative_to(deploy)) for path in ours} | {path.name for path in fleets}
     assert "SystemMaxUse=" in (tree / "usr/lib/systemd/journald.conf.d/rehab-gateway.conf").read_text("utf-8")
 
 

@@ -84,9 +84,7 @@ class ArmSwing:
     def _of_both(self, windows: dict[Arm, Sequence[_Window]]) -> Result:
         start_s, end_s, n, lost = _span([one for of in windows.values() for one in of])
         typical = {arm: _typical_deg(of) for arm, of in windows.items()}
-        missing = [
-            NO_WINDOW[arm] if not windows[arm] else f"{arm}: {LOST}" for arm, deg in typical.items() if deg is None
-        ]
+        missing = [NO_WINDOW[arm] for arm, deg in typical.items() if deg is None]
         value = swing_asymmetry_pct(typical["left"] or 0.0, typical["right"] or 0.0)
         if missing or math.isnan(value):
             why = "; ".join(missing) or NEITHER
@@ -117,8 +115,8 @@ def _few(swings: int) -> str:
 
 def _gone(windows: Sequence[_Window]) -> str:
     """Return what is to be said of windows without a value, where they are as many as those with one."""
-    without = [one.reason for one in windows if one.value is None]
-    return f"{len(without)} of {len(windows)} windows: {without[0]}" if 2 * len(without) >= len(windows) else ""
+    without = sum(one.value is None for one in windows)
+    return f"{without} of {len(windows)} windows without a swing" if 2 * without >= len(windows) else ""
 
 
 def _judged(*doubts: str) -> tuple[Quality, str]:
