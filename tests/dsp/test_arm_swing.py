@@ -123,7 +123,7 @@ def test_a_minute_is_the_median_of_the_windows_in_which_somebody_walks() -> None
         assert result.side in CATALOGUE[result.metric].sides
 
 
-def test_a_short_walk_is_degraded_and_nothing_is_said_of_who_does_not_walk() -> None:
+def test_a_short_walk_is_degraded_and_who_does_not_walk_gives_nothing() -> None:
     assert minute([30], [30])[AMPLITUDE, "left"].reason == "only 7 swings"
     swing = ArmSwing(BOTH)
     for each in window(0.0, 30.0):
