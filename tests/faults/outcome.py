@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -202,11 +203,9 @@ def missing(kept: set[int], runs: Mapping[int, int]) -> int:
 def words(history: Path, *, since_us: int = 0, among: Iterable[str] = FILE_WORDS) -> int:
     """Return how many entries of the audit in a history speak of files, or of something else; 0 if it is not read."""
     listed = ", ".join("?" * len(tuple(among := tuple(among))))
-    db = sqlite3.connect(f"{history.as_uri()}?mode=ro", uri=True, timeout=5)
-    try:
-        query = f"SELECT count(*) FROM records WHERE time_us >= ? AND what IN ({listed})"  # noqa: S608 - marks only
-        return int(db.execute(query, (since_us, *among)).fetchone()[0])
+    query = f"SELECT count(*) FROM records WHERE time_us >= ? AND what IN ({listed})"  # noqa: S608 - marks only
+    try:  # it may be away at this moment
+        with closing(sqlite3.connect(f"{history.as_uri()}?mode=ro", uri=True, timeout=5)) as db:
+            return int(db.execute(query, (since_us, *among)).fetchone()[0])
     except sqlite3.Error:
         return 0
-    finally:
-        db.close()
