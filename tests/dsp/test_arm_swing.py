@@ -112,18 +112,18 @@ def minute(
 
 
 def test_a_minute_is_the_median_of_the_windows_in_which_somebody_walks() -> None:
-    results = minute([20, 30, 28, 26, 90], [40, 40, 40, 40, 90])
-    assert {r.metric for r in results.values()} == {AMPLITUDE, PEAK_VELOCITY, ASYMMETRY}
-    left, both = results[AMPLITUDE, "left"], results[ASYMMETRY, "both"]
+    seen = minute([20, 30, 28, 26, 90], [40, 40, 40, 40, 90])
+    assert {r.metric for r in seen.values()} == {AMPLITUDE, PEAK_VELOCITY, ASYMMETRY}
+    left, both = seen[AMPLITUDE, "left"], seen[ASYMMETRY, "both"]
     assert (left.value, left.start_s, left.end_s, left.n, left.quality) == (27, 0, 20, 28, "ok")
     assert both.value == pytest.approx((math.degrees(math.atan2(27, 40)) - 45) / 90 * 100)
     assert (both.n, both.quality, both.algorithm) == (56, "ok", ALGORITHM)
-    for result in results.values():
+    for result in seen.values():
         assert CATALOGUE[result.metric].plausible(result.value or 0.0)
         assert result.side in CATALOGUE[result.metric].sides
 
 
-def test_a_short_walk_is_degraded_and_who_does_not_walk_gives_nothing() -> None:
+def test_a_short_walk_is_degraded_and_of_who_does_not_walk_nothing_comes() -> None:
     assert minute([30], [30])[AMPLITUDE, "left"].reason == "only 7 swings"
     swing = ArmSwing(BOTH)
     for each in window(0.0, 30.0):
@@ -133,9 +133,9 @@ def test_a_short_walk_is_degraded_and_who_does_not_walk_gives_nothing() -> None:
 
 
 def test_an_arm_that_hardly_swings_has_no_amplitude_and_an_asymmetry_that_says_so() -> None:
-    results = minute([None] * 4, [40.0] * 4)
-    assert (results[AMPLITUDE, "left"].value, results[AMPLITUDE, "left"].reason) == (None, HARDLY_SWINGS)
-    both = results[ASYMMETRY, "both"]
+    seen = minute([None] * 4, [40.0] * 4)
+    assert (seen[AMPLITUDE, "left"].value, seen[AMPLITUDE, "left"].reason) == (None, HARDLY_SWINGS)
+    both = seen[ASYMMETRY, "both"]
     assert (both.value, both.quality) == (-50.0, "degraded")
     assert RESTS["left"] in both.reason
     neither = minute([None] * 4, [None] * 4)[ASYMMETRY, "both"]
