@@ -74,7 +74,7 @@ class Firefox:
 
     def text(self) -> str:
         """Return what the page says."""
-        return str(self.run_script("return document.body.innerText"))
+        return str(self.evaluate("return document.body.innerText"))
 
     def wait(self, condition: Callable[[], object]) -> None:
         """Wait until something is so."""
@@ -83,13 +83,13 @@ class Firefox:
             assert time.monotonic() < deadline, f"at {self.address()}: {self.text()[:500]}"
             time.sleep(0.05)
 
-    def run_script(self, script: str, *arguments: object) -> Any:
+    def evaluate(self, script: str, *arguments: object) -> Any:
         """Run a script in the page; return what it returns."""
         return self._call("ExecuteScript", script=script, args=list(arguments))["value"]
 
     def has(self, selector: str) -> bool:
         """Whether there is such an element."""
-        return bool(self.run_script("return document.querySelector(arguments[0]) !== null", selector))
+        return bool(self.evaluate("return document.querySelector(arguments[0]) !== null", selector))
 
     def resize(self, width: int, height: int) -> None:
         """Give its window another size."""

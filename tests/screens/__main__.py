@@ -167,7 +167,7 @@ def _take_pdf(address: str, folder: Path, looks: Path | None) -> None:
         firefox.resize(*PAPER)
         firefox.open(f"{file.as_uri()}#zoom=page-fit")
         firefox.wait(lambda: firefox.has(".page[data-page-number='1'] .textLayer span"))
-        firefox.run_script("document.querySelector('.toolbar').style.visibility = 'hidden'")
+        firefox.evaluate("document.querySelector('.toolbar').style.visibility = 'hidden'")
         picture = firefox.picture(".page[data-page-number='1']")
     if looks:
         (looks / f"{PDF}.png").write_bytes(picture)
