@@ -31,7 +31,7 @@ PYTHON = Path("/usr/bin/python3")
 PROGRAMS = ("mosquitto", "bluez", "ca-certificates")
 WITHOUT = ("direct_url.json", "INSTALLER", "REQUESTED")
 EXAMPLES = ("nginx.conf", "mosquitto.conf", "nftables.conf", "backup-sftp.conf",
-            "fleet/central.toml", "fleet/mosquitto-include.conf", "fleet/roll-outs.conf")  # fmt: skip
+            "fleet/central.toml", "fleet/roll-outs.conf")  # fmt: skip
 """What an installer notes of itself; the first names the folder in which the package was made."""
 COMPILER = ROOT / "installer" / "compile_kernels.py"
 ADDRESS = b"__numba_array_expr_0x"
