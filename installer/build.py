@@ -29,8 +29,8 @@ ROOT = Path(__file__).resolve().parents[1]
 NAME = "rehab-gateway"
 WITHOUT = ("direct_url.json", "INSTALLER", "REQUESTED")
 """What an installer notes of itself; the first names the folder in which the package was made."""
-EXAMPLES = ("nginx.conf", "mosquitto.conf", "nftables.conf", "backup-sftp.conf",
-            "fleet/central.toml", "fleet/mosquitto-include.conf", "fleet/roll-outs.conf")  # fmt: skip
+EXAMPLES = ("nginx.conf", "mosquitto.conf", "nftables.conf", "backup-sftp.conf", "fleet/central.toml",
+            "fleet/roll-outs.conf")  # fmt: skip
 """Of ``config/deploy``, for whoever sets up what is beside the gateway."""
 COMPILER = ROOT / "installer" / "compile_kernels.py"
 ADDRESS = b"__numba_array_expr_0x"

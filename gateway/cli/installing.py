@@ -26,8 +26,11 @@ def setup(
     example: Annotated[bool, typer.Option("--example", help="Print a file of answers, and end.")] = False,
     web: Annotated[str, typer.Option(metavar="ADDRESS:PORT", help="Ask in a browser, behind a one-time code.")] = "",
     replace: Annotated[bool, typer.Option("--replace", help="Do it again; keeps copies of what is there.")] = False,
-    folder: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of the configuration.")] = FOLDER,
-    data: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder of the data.")] = DATA,
+    # Neither is readable for whoever only asks for an example: what is written there is written by root.
+    folder: Annotated[
+        Path, typer.Option(metavar="FOLDER", readable=False, help="Folder of the configuration.")
+    ] = FOLDER,
+    data: Annotated[Path, typer.Option(metavar="FOLDER", readable=False, help="Folder of the data.")] = DATA,
 ) -> None:
     """Set this gateway up for the first time: ward, administrator, certificate, broker, clock, backups.
 
