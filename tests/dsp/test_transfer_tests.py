@@ -115,7 +115,7 @@ def test_five_times_takes_from_the_first_rise_to_the_seat_after_the_fifth() -> N
 
 
 @pytest.mark.parametrize("word", ["tug", "5xsts"])
-def test_a_time_lies_between_its_start_and_end_however_late_somebody_stops(word: str) -> None:
+def test_a_time_is_that_from_its_start_to_its_end_however_late_somebody_stops(word: str) -> None:
     """Who corrects a start by hand keeps the end: it has to be that of the test, and not that of the session."""
     body = ChairBody(seed=6)
     body = (body.tug() if word == "tug" else body.chair_stands(5)).rest(20).chair_stands(2)
