@@ -35,13 +35,9 @@ class ContactBank(Bank):
 
     Attributes:
         devices_with_events: Numbers of the devices of which the newest step decided a contact, or closed a stride.
-        settled: Numbers of those that somebody waited for, and waits for no more (`await_settled`).
     """
 
-    __slots__ = (
-        "_awaited_s", "_closed", "_contacts", "_detector", "_settled_s", "_uncertainty_s", "devices_with_events",
-        "settled",
-    )  # fmt: skip
+    __slots__ = ("_closed", "_contacts", "_detector", "_settled_s", "_uncertainty_s", "devices_with_events")
 
     def __init__(
         self, detector: FootContacts | ShankContacts, axes: Mapping[int, str], refuse: Refuse | None = None
@@ -49,8 +45,6 @@ class ContactBank(Bank):
         self._detector = detector
         super().__init__(detector, lambda _number, rate_hz: detector.attach(rate_hz), axes, refuse)
         self.devices_with_events: AbstractSet[int] = frozenset()
-        self.settled: AbstractSet[int] = frozenset()
-        self._awaited_s: dict[int, float] = {}  # by device number
         self._contacts: dict[int, list[tuple[int, float, float]]] = {}  # (kind, seconds, confidence) by device number
         self._closed: dict[int, list[tuple[float, ...]]] = {}  # `Shape` without its side
         self._settled_s: list[float] = []  # by sensor
@@ -59,28 +53,10 @@ class ContactBank(Bank):
     def step(self) -> None:
         """Run the kernel over what was queued."""
         self._contacts, self._closed = {}, {}
+        self.devices_with_events = frozenset()
         self._uncertainty_s = self.uncertainty_s().tolist()
-        if self.queued:
-            self._run_kernel()
-        self.devices_with_events = self._contacts.keys() | self._closed.keys()
-        self.settled = {number for number, at_s in self._awaited_s.items() if self._is_settled(number, at_s)}
-        for number in self.settled:
-            del self._awaited_s[number]
-
-    def detach(self, number: int) -> None:
-        """Forget a device: whoever wears it next begins afresh."""
-        super().detach(number)
-        self._awaited_s.pop(number, None)
-
-    def await_settled(self, number: int, at_s: float) -> None:
-        """Have `settled` tell of an attached device once no contact of it before a gateway time will come any more."""
-        self._awaited_s[number] = at_s
-
-    def _is_settled(self, number: int, at_s: float) -> bool:
-        """Whether a device is not to be waited for: an operator that cannot take its new rate decides nothing more."""
-        return number not in self.attached or self.settled_s(number) >= at_s
-
-    def _run_kernel(self) -> None:
+        if not self.queued:
+            return
         rows: Any = self.run()
         contacts = zip(rows["kind"].tolist(), self.times(rows, "index"), rows["confidence"].tolist(), strict=True)
         self._sort(rows, contacts, self._contacts)
@@ -88,6 +64,7 @@ class ContactBank(Bank):
         columns = [self.times(strides, name) for name in SHAPE_TIMES]
         columns += [strides[name].tolist() for name in SHAPE_VALUES]
         self._sort(strides, zip(*columns, strict=True), self._closed)
+        self.devices_with_events = self._contacts.keys() | self._closed.keys()
         settled = self._detector.settled_all()
         self._settled_s = self.at(np.arange(len(settled)), settled).tolist()
 

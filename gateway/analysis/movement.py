@@ -106,8 +106,8 @@ class MovementOperators(WardOperators):
         self.backs.step()
         self.joints.step()
         self.motions.step()
-        legs = (each for bank in (self.feet, self.shanks) for each in (bank.devices_with_events, bank.settled))
-        self.news = {*self.backs.found, *self.motions.found}.union(*legs)
+        contacts = (*self.feet.devices_with_events, *self.shanks.devices_with_events)
+        self.news = {*contacts, *self.backs.found, *self.motions.found}
 
     def doubts(self) -> dict[int, str]:
         """Return what is wrong with the units of devices, by number: marked as such, whatever is computed from them."""
@@ -148,11 +148,6 @@ class Leg:
     bank: ContactBank
     silent: bool = False
     heard_s: float = -math.inf
-
-    @property
-    def awaited(self) -> bool:
-        """Whether contacts of it may come."""
-        return not self.silent and self.number in self.bank.attached
 
 
 class PersonMovement(PersonOperators):
@@ -201,10 +196,7 @@ class PersonMovement(PersonOperators):
             results += self._posture.look(now_s)
         if self._walk is not None:
             walked = self._step_legs(self._walk, now_s)
-            if self._walk.waiting:
-                self._await_legs(self._walk.due_s)
-            else:
-                self._look_again(self._walk.due_s + PAUSE_NOTICED_S)
+            self._look_again(-math.inf if self._walk.waiting else self._walk.due_s + PAUSE_NOTICED_S)
             if walked:
                 self._tell_strides(walked)
                 results += self._of_legs(walked)
@@ -296,16 +288,8 @@ class PersonMovement(PersonOperators):
 
     def _watermark_s(self, now_s: float) -> float:
         """Return the gateway time before which no contact of a leg that is not silent will come any more."""
-        return min((leg.bank.settled_s(leg.number) for leg in self._legs if leg.awaited), default=now_s)
-
-    def _await_legs(self, at_s: float) -> None:
-        """Pass over the steps until the leg that is furthest behind has come to a gateway time."""
-        legs = [leg for leg in self._legs if leg.awaited]
-        if legs:
-            behind = min(legs, key=lambda leg: leg.bank.settled_s(leg.number))
-            behind.bank.await_settled(behind.number, at_s)
-        else:
-            self._look_again(-math.inf)
+        legs = [leg for leg in self._legs if not leg.silent and leg.number in leg.bank.attached]
+        return min((leg.bank.settled_s(leg.number) for leg in legs), default=now_s)
 
     def _doubt_s(self) -> float | None:
         """Return the uncertainty between the clocks of the two legs' sensors; None for one leg."""
