@@ -220,10 +220,19 @@ def place_title(placement: str) -> str:
 
 
 def protocol_title(protocol: str) -> str:
-    """Return what a session is: its word in the language that is spoken, its fields as they were written."""
+    """Return what a session is, in the language that is spoken; somebody's own word or field as it was written."""
     word, *fields = protocol.split(" ")
     key = f"protocols.{word}"
-    return " ".join((text(key) if key in spoken().entries else word.replace("_", " "), *fields))
+    said = text(key) if key in spoken().entries else word.replace("_", " ")
+    return ", ".join((said, *map(_field_title, fields)))
+
+
+def _field_title(field: str) -> str:
+    """Return a field of a protocol: its value is a word of its own, or a number that a sentence holds."""
+    name, _, value = field.partition("=")
+    word, number = f"protocol_fields.{name}_{value.replace('-', '_')}", f"protocol_fields.{name}"
+    known = spoken().entries
+    return text(word) if word in known else text(number, value=value) if number in known else field
 
 
 def driver_title(driver: str) -> str:

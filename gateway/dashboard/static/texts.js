@@ -18,8 +18,8 @@ export function t(key, values) {
 // Texts of one section, where a word from the server says which: all of it is in the page.
 export const all = (section) => (name, values) => t(`${section}.${name}`, values);
 
-// Whether there is a text of that key in another language than the one in which the gateway speaks.
-export const has = (key) => LANGUAGE !== "en" && key in (given.texts ?? {});
+// Whether the page has a text of that key: an English one has none of what the gateway says in English itself.
+export const has = (key) => key in (given.texts ?? {});
 
 // The address of the API from which it answers in the language of the page, also where it says no: without, it is English.
 export const inMyLanguage = (address) => (LANGUAGE === "en" ? address : `${address}${address.includes("?") ? "&" : "?"}language=${LANGUAGE}`);

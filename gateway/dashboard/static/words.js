@@ -25,13 +25,21 @@ const PLACEMENTS = {
   bedside: [t("words.bedside"), t("words.beside_the_bed")],
 };
 
-// What is a word of a protocol, or of a kind of device, is said in the language of the page; names, and fields, stay.
-const [protocols, drivers] = [all("protocols"), all("drivers")];
+// What is a word of a protocol, or of a kind of device, is said in the language of the page; somebody's own words stay.
+const [protocols, protocolFields, drivers] = [all("protocols"), all("protocol_fields"), all("drivers")];
 export const driverWords = (driver) => (has(`drivers.${driver}`) ? drivers(driver) : driver.replaceAll("_", " "));
 export const protocolWords = (protocol) => {
   const [word, ...fields] = protocol.split(" ");
-  return [has(`protocols.${word}`) ? protocols(word) : word.replaceAll("_", " "), ...fields].join(" ");
+  return [has(`protocols.${word}`) ? protocols(word) : word.replaceAll("_", " "), ...fields.map(fieldWords)].join(", ");
 };
+
+// A field of a protocol: its value is a word of its own, or a number that a sentence holds.
+function fieldWords(field) {
+  const [name, value = ""] = field.split("=");
+  const word = `${name}_${value.replaceAll("-", "_")}`;
+  if (has(`protocol_fields.${word}`)) return protocolFields(word);
+  return has(`protocol_fields.${name}`) ? protocolFields(name, { value }) : field;
+}
 export const placements = Object.keys(PLACEMENTS);
 
 const SIGNALS = {

@@ -38,7 +38,7 @@ PAGES = {
 ENGLISH = re.compile(r"(?<![^\W\d_])[A-Za-z]{3,}(?![^\W\d_])")
 DATA = re.compile(
     r"rehab-gateway|gateway-1|[Bb]ay[ -]\d\S*|strap-\d|dot-\S+|p-\d+|movella dot|English"
-    r"|Cymraeg \(drafft\)|Psëudo|Nm/kg|ppm|PDF|g-1 \S+|^cadence |10mwt pace=\w+"
+    r"|Cymraeg \(drafft\)|Psëudo|Nm/kg|ppm|PDF|g-1 \S+|^cadence "
     r"|UTC[^\s,;]*|[a-z0-9-]+/\d|\b[a-z]+_[a-z_]+\b"
 )
 """What is nobody's language: names, protocols, versions, kinds of sensor."""

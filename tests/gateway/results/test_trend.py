@@ -62,7 +62,7 @@ def test_a_long_time_is_by_weeks_unless_it_is_asked_otherwise(reader: HistoryRea
 
 def test_milestones_are_those_of_the_way_and_no_marks_of_a_test(reader: HistoryReader) -> None:
     found = [(one.kind, one.text) for one in trend(reader).milestones]
-    test = ("test", "10mwt pace=comfortable")
+    test = ("test", "10-metre walk, comfortable")
     walk = ("mark", "first time without a stick")
     assert found == [("admitted", "Admitted to bay-1"), test, test, test, walk, ("discharged", "Discharged")]
 
