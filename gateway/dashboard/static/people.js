@@ -23,9 +23,13 @@ async function asked(path) {
   }
 }
 
-function trouble({ error, needs }) {
-  say($("trouble"), error ?? "");
-  $("trouble").hidden = !error;
+const troubles = new Map(); // by what was asked for: an answer to one is none to another
+
+function trouble(about, { error, needs }) {
+  troubles.set(about, error);
+  const words = [...new Set(troubles.values())].filter(Boolean).join(" ");
+  say($("trouble"), words);
+  $("trouble").hidden = !words;
   if (needs) $("all").hidden = true;
 }
 
@@ -46,17 +50,17 @@ const last = (us) => (us === null ? t("people.not_in_the_log") : moment(us));
 
 async function showPeople() {
   const told = await asked("api/people");
-  if (told.error) return trouble(told);
+  trouble("people", told);
+  if (told.error) return;
   rows($("users"), told.users, (one) => [one.name, roleWords(one.role), one.pin ? t("people.has_pin") : t("people.no_pin"), last(one.last_us)]);
   rows($("tokens"), told.tokens, (one) => [
-    one.name, roleWords(one.role), one.over ? t("people.is_over", { day: day(one.until_us) }) : day(one.until_us),
-    one.last_us === null ? t("people.not_in_the_log") : moment(one.last_us),
+    one.name, roleWords(one.role), one.over ? t("people.is_over", { day: day(one.until_us) }) : day(one.until_us), last(one.last_us),
   ]);
   $("tokens").hidden = !told.tokens.length;
   $("no-tokens").hidden = told.tokens.length > 0;
   $("openid").hidden = !told.openid;
   say($("counts"), `${t("people.count_users", { n: told.users.length })}, ${t("people.count_tokens", { n: told.tokens.length })}`);
-  if (told.problem) trouble({ error: `▲ ${told.problem}` });
+  if (told.problem) trouble("people", { error: `▲ ${told.problem}` });
 }
 
 function showChains(list, chains, at) {
@@ -107,7 +111,7 @@ class Entries {
     const query = new URLSearchParams({ kind, before, ...within(date) });
     const told = await asked(`${this.path}?${query}`);
     if (mine !== this.turn) return; // asked again since
-    trouble(told);
+    trouble(this.name, told);
     if (told.error) {
       say($(`${this.name}-count`), "");
       return;
