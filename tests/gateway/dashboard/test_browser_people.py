@@ -16,7 +16,7 @@ from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from gateway.audit import access_log, newest
 from tests.gateway.dashboard import axe
-from tests.gateway.dashboard.bedside import PASSWORD, START_S, Bedside, bedside
+from tests.gateway.dashboard.bedside import PASSWORD, START_S, Bedside, ward_file
 from tests.gateway.dashboard.served import served
 from tests.gateway.dashboard.test_browser_beds import process
 from tests.gateway.dashboard.test_browser_dock import no_violation
@@ -50,11 +50,16 @@ class Place:
 @pytest.fixture(scope="module")
 def ward(tmp_path_factory: pytest.TempPathFactory, mosquitto_port: int) -> Iterator[Bedside]:
     folder = tmp_path_factory.mktemp("people")
-    with (
-        bedside(folder, mosquitto_port, site="people", beds=2) as made,
-        process(folder, "historian", str(folder / "ward.toml")),
-    ):
-        yield made
+    path = ward_file(folder, mosquitto_port, site="people", beds=2)
+    with process(folder, "historian", str(path)):
+        made = Bedside(path)
+        try:
+            wait_until(lambda: made.heard.ward, START_S)
+            wait_until(lambda: newest.count_records(made.settings.site.data / "history.db"), START_S)
+            yield made
+        finally:
+            made.end()
+            made.heard.close()
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -103,7 +108,8 @@ async def test_an_admin_reads_users_a_change_that_was_just_made_and_a_nurses_loo
     await until(lambda: newest.newest_records(place.history, newest.Wanted(kind="ward-changed")).entries)
     await until(
         lambda: any(
-            one.fields.get("page") == "patient" for one in newest.newest_looks(place.looks, newest.Wanted()).entries
+            one.fields.get("page") == "patient" and [person.subject for person in one.people] == ["p-1"]
+            for one in newest.newest_looks(place.looks, newest.Wanted()).entries
         )
     )
     await nurse.close()
