@@ -12,13 +12,12 @@ from rich.text import Text
 
 from config.settings import Settings
 from gateway.audit.access_log import NAME, Entry, read
+from gateway.audit.trail import OF_LOOKS, details, looks_words
 from gateway.cli.terminal import Terminal
 from gateway.machine.plain_text import printable
 
 WHOLE, BROKEN = 0, 1
 MICRO = 1_000_000
-COLUMNS = ("what", "time_us", "n", "previous", "people", "user", "role", "address")
-"""Fields that have a column of their own, or tie the chain."""
 
 
 def show(settings: Settings, *, user: str, subject: str, as_json: bool) -> int:
@@ -36,10 +35,8 @@ def show(settings: Settings, *, user: str, subject: str, as_json: bool) -> int:
     for entry in chosen:
         shown.add_row(*_row(entry))
     console.print(shown if shown.row_count else "There is no such entry.")
-    if troubles:
-        console.print(Text.assemble(("▲ ", "bold red"), f"The log is not whole: {'; '.join(troubles[:5])}."))
-    else:
-        console.print(Text.assemble(("● ", "bold green"), "The log is whole."))
+    mark = ("▲ ", "bold red") if troubles else ("● ", "bold green")
+    console.print(Text.assemble(mark, looks_words(troubles)))
     return BROKEN if troubles else WHOLE
 
 
@@ -61,13 +58,8 @@ def as_object(entry: Entry) -> dict[str, object]:
 def _row(entry: Entry) -> list[Text]:
     time_us = entry.fields.get("time_us", 0)
     at = f"{datetime.fromtimestamp(time_us / MICRO, UTC):%Y-%m-%d %H:%M:%S}" if time_us else ""
-    rest = [f"{key} {_plain(value)}" for key, value in entry.fields.items() if key not in COLUMNS]
-    rest += [f"{person.slot}: {person.subject}" for person in entry.people]
+    rest = [details(entry.fields, OF_LOOKS), *(f"{person.slot}: {person.subject}" for person in entry.people)]
     columns = [str(entry.fields.get(key, "")) for key in ("user", "role", "address", "what")]
-    words = entry.trouble or ", ".join(rest)
+    words = entry.trouble or ", ".join(filter(None, rest))
     cells = [str(entry.n), at, *columns, printable(words)]
     return [Text(cell, "bold red" if entry.trouble else "", overflow="fold") for cell in cells]
-
-
-def _plain(value: object) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

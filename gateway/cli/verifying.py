@@ -6,7 +6,8 @@ from rich.text import Text
 
 from config.settings import Settings
 from gateway.audit import access_log
-from gateway.cli.audit import BROKEN, WHOLE, read, verdict
+from gateway.audit.trail import read
+from gateway.cli.audit import BROKEN, WHOLE, verdict
 from gateway.cli.terminal import Terminal
 from gateway.machine.plain_text import printable, visible
 from gateway.model.usage import UsageError

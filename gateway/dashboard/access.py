@@ -30,6 +30,8 @@ KEEPERS: Allowed = frozenset({"technician", "admin"})
 CARERS: Allowed = frozenset({"clinician", "admin"})
 EVALUATORS: Allowed = frozenset({"researcher", "admin"})
 """Whoever may take everything of a person away as a file."""
+KEEPER_OF_RECORDS: Allowed = frozenset({"admin"})
+"""Whoever may read who works here, what they did and what they looked at."""
 READERS: Allowed = frozenset({"clinician", "researcher", "admin"})
 """Whoever may read what a session gave, and a trend of years."""
 FITTERS: Allowed = CARERS | KEEPERS
@@ -72,6 +74,8 @@ TABLE: Mapping[tuple[str, str], Allowed] = MappingProxyType(
         ("GET", "/dock"): STAFF,
         ("GET", "/fleet"): KEEPERS,
         ("GET", "/api/fleet"): KEEPERS,
+        ("GET", "/people"): KEEPER_OF_RECORDS,
+        **{("GET", f"/api/{name}"): KEEPER_OF_RECORDS for name in ("people", "audit", "access-log", "chains")},
         ("GET", "/bed/{bed}"): STAFF,
         ("GET", "/test/{bed}"): CARERS,
         ("GET", "/api/tests"): CARERS,
@@ -112,6 +116,7 @@ PAGE_OF_VIEW: Mapping[str, str] = MappingProxyType(
         "bed": "/bed/{bed}",
         "dock": "/dock",
         "fleet": "/fleet",
+        "people": "/people",
         "test": "/test/{bed}",
     }
 )

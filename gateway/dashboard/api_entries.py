@@ -44,7 +44,14 @@ class Entry:
 GATEWAY: Json = {**TEXT, "description": "Which gateway, where several are shown; by default the dashboard's own."}
 WINDOW: Json = {**NUMBER, "exclusiveMinimum": 0, "maximum": 1440, "default": 10}
 TIME: Json = {"type": "integer", "minimum": 0, "description": "Microseconds since 1970."}
-VIEW: Json = {"enum": ["ward", "beds", "devices", "dock", "fleet"], "default": "ward"}
+VIEW: Json = {"enum": ["ward", "beds", "devices", "dock", "fleet", "people"], "default": "ward"}
+OF_RECORDS = {503: "The records cannot be read now."}
+WHICH_ENTRIES: Mapping[str, Json] = {
+    "kind": {**TEXT, "description": "Of this kind alone: one of 'kinds'."},
+    "from_us": TIME,
+    "to_us": TIME,
+    "before": {**TEXT, "description": "What 'older' of another answer said: the entries before those."},
+}
 CHANGE_STATUSES = {
     400: "This is no such change. Nothing was changed.",
     404: "No such gateway is heard. Nothing was changed.",
@@ -177,6 +184,26 @@ ENTRIES: Mapping[tuple[str, str], Entry] = MappingProxyType(
         ),
         ("GET", "/api/status"): Entry("How the dashboard itself is doing.", a("Status")),
         ("GET", "/api/fleet"): Entry("How each gateway is, and how a roll-out in the fleet goes.", a("Fleet")),
+        ("GET", "/api/people"): Entry(
+            "Who may sign in with what role, and which programs have a token; no secret.", a("People"),
+            statuses=OF_RECORDS,
+        ),
+        ("GET", "/api/audit"): Entry(
+            "What was done to the ward, its devices and gateways, the newest first, fifty at a time.",
+            a("Audit"),
+            query=WHICH_ENTRIES,
+            statuses={400: "The question is not whole.", **OF_RECORDS},
+        ),
+        ("GET", "/api/access-log"): Entry(
+            "Who signed in and who looked at what, the newest first, fifty at a time.",
+            a("AccessLog"),
+            query=WHICH_ENTRIES,
+            statuses={400: "The question is not whole.", **OF_RECORDS},
+        ),
+        ("GET", "/api/chains"): Entry(
+            "Whether the audit and the log of who looked at what are whole, as of at most a minute ago.", a("Chains"),
+            statuses=OF_RECORDS,
+        ),
         ("GET", "/api/ward"): Entry(
             "Who is in which bed, wearing what, in which session.",
             a("Ward"),

@@ -47,6 +47,7 @@ ROW: Json = {
     "type": "array", "prefixItems": [MICROSECONDS, some(NUMBER), QUALITY], "minItems": 3, "maxItems": 3,
     "description": "End of the window, the value (null where there is none), and how good it is.",
 }  # fmt: skip
+OLDER: Json = {**TEXT, "description": "What to send as 'before' to have those before them; empty if there are none."}
 SUBJECT_IN_BED = one({"id": TEXT, "since_us": MICROSECONDS, "height_m": some(NUMBER)})
 BED_HISTORY = one({"id": TEXT, "protocol": TEXT, "started_us": MICROSECONDS, "ended_us": MICROSECONDS,
                    "discarded": TRUTH})  # fmt: skip
@@ -162,5 +163,27 @@ SCHEMAS: Json = {
                                "rings": listed(TEXT)}))},
         description="The gateways that are in the fleet or are heard; 'desk' is null where it is not listened to.",
     ),
+    "People": one(
+        {"users": listed(one({"name": TEXT, "role": {"enum": list(ROLES)}, "pin": TRUTH,
+                              "last_us": some(MICROSECONDS)})),
+         "tokens": listed(one({"name": TEXT, "role": {"enum": list(ROLES)}, "made_us": MICROSECONDS,
+                               "until_us": MICROSECONDS, "over": TRUTH, "last_us": some(MICROSECONDS)})),
+         "openid": TRUTH, "problem": TEXT},
+        description="'last_us' is null where the log of who looked at what does not tell it; 'openid': whether people"
+        " of a trust's own sign-in come in besides.",
+    ),
+    "Audit": one(
+        {"entries": listed(one({"time_us": MICROSECONDS, "gateway": TEXT, "who": TEXT, "what": TEXT, "bed": TEXT,
+                                "subject": TEXT, "text": TEXT})),
+         "older": OLDER, "kinds": listed(TEXT)},
+    ),
+    "AccessLog": one(
+        {"entries": listed(one({"time_us": MICROSECONDS, "who": TEXT, "role": TEXT, "address": TEXT, "what": TEXT,
+                                "people": listed(one({"bed": TEXT, "subject": TEXT})), "text": TEXT})),
+         "older": OLDER, "kinds": listed(TEXT)},
+    ),
+    "Chains": one({"at_us": MICROSECONDS, "audit": listed(a("Chain")), "access_log": a("Chain")}),
+    "Chain": one({"gateway": TEXT, "whole": some(TRUTH), "text": TEXT, "troubles": listed(TEXT)},
+                 description="'whole' is null where there are too many entries to check, or none."),
     "Document": one({"openapi": TEXT, "info": ANYTHING, "paths": ANYTHING}),
 }  # fmt: skip

@@ -20,6 +20,7 @@ PAGE_NAMES = {
     "bed": "bed",
     "dock": "dock",
     "fleet": "fleet",
+    "people": "people",
     "test": "test",
 }
 """Of views, in the log."""

@@ -56,6 +56,8 @@ def render(site: Site, name: str) -> Json:
         return state | OF_A_GATEWAY[view.kind](ward)
     if view.kind == "fleet":
         return state | {"doubts": [], "notices": []} | fleet_view(site)  # each gateway's stand in its row
+    if view.kind == "people":
+        return state | {"doubts": [], "notices": []}  # of no ward: what it shows it asks for
     return state | (_beds(site, now_us) if view.kind == "beds" else _tiles(site, now_us, name.partition("/")[2]))
 
 
@@ -67,7 +69,11 @@ def revision(site: Site, name: str) -> object:
     if view.kind == "beds":
         return [(ward.gateway, ward.registry.number) for ward in site.wards()]
     ward = site.ward(view.gateway)
-    if ward is None or view.kind in {"devices", "fleet"}:  # what it shows comes with the status, once a second
+    if ward is None or view.kind in {
+        "devices",
+        "fleet",
+        "people",
+    }:  # what it shows comes with the status, once a second
         return None
     if view.kind in {"test", "feedback"}:
         return ward.registry.number, ward.slot(view.bed).revision
@@ -158,6 +164,6 @@ def view_of(query: Mapping[str, str]) -> str:
     wanted = query.get("view", "")
     if wanted in {"devices", "dock"}:
         return f"{wanted}{gateway}"
-    if wanted in {"beds", "fleet"}:
+    if wanted in {"beds", "fleet", "people"}:
         return wanted
     return f"ward/{metric}" if (metric := query.get("number", "")) in CATALOGUE else "ward"

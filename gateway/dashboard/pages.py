@@ -27,13 +27,14 @@ TITLES = {
     "devices": "common.devices",
     "dock": "common.sensors",
     "fleet": "fleet.fleet",
+    "people": "people.people",
     "test": "tests.test",
 }
 """Of each page: the key of its title."""
 
 ROOTS = {
     "ward": "./", "patient": "../", "feedback": "../", "beds": "./", "bed": "../", "devices": "./", "dock": "./",
-    "fleet": "./", "test": "../", "trends": "../",
+    "fleet": "./", "people": "./", "test": "../", "trends": "../",
 }  # fmt: skip
 """From each page to where the addresses begin: behind a proxy that may be a folder."""
 

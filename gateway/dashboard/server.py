@@ -33,6 +33,7 @@ from gateway.dashboard import (
     openapi,
     page_states,
     pages,
+    people_api,
     results_api,
     signin,
     static_files,
@@ -66,7 +67,7 @@ from gateway.texts.languages import Language, spoken
 NAME = r"[a-z0-9][a-z0-9_-]{0,31}"  # ids of slots, devices and streams: nothing that means anything to MQTT
 PATHS = {
     "/": "ward", f"/patient/{{slot:{NAME}}}": "patient", "/beds": "beds", f"/bed/{{bed:{NAME}}}": "bed",
-    "/devices": "devices", "/dock": "dock", "/fleet": "fleet", f"/test/{{bed:{NAME}}}": "test",
+    "/devices": "devices", "/dock": "dock", "/fleet": "fleet", "/people": "people", f"/test/{{bed:{NAME}}}": "test",
     f"/feedback/{{slot:{NAME}}}": "feedback",
 }  # fmt: skip
 """The pages, by where they are."""
@@ -151,6 +152,7 @@ def _add_routes(app: web.Application, settings: Settings) -> None:
     timed_api.add_routes(app, NAME)
     notices_api.add_routes(app)
     fleet_api.add_routes(app)
+    people_api.add_routes(app, settings)
     add_versions(app)
 
 

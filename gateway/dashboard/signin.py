@@ -41,8 +41,8 @@ KEPT = ("gateway", "kiosk", "number", "show", "ward", "sort", "find", "turn", "s
 """Of an address that is asked for: without its gateway it would be the bed of that name of another, without its subject
 or baseline a report beside something else, and a screen on a wall has nobody to choose again what it shows."""
 OPENED_BY_PEOPLE = frozenset({
-    "/", "/patient/{slot}", "/feedback/{slot}", "/devices", "/dock", "/fleet", "/beds", "/bed/{bed}", "/test/{bed}",
-    "/pin", "/report/{session}", "/trend/{subject}",
+    "/", "/patient/{slot}", "/feedback/{slot}", "/devices", "/dock", "/fleet", "/people", "/beds", "/bed/{bed}",
+    "/test/{bed}", "/pin", "/report/{session}", "/trend/{subject}",
 })  # fmt: skip
 """Routes that a person opens: a sign that somebody is there. Everything else a page asks for by itself."""
 

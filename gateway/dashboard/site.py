@@ -2,7 +2,8 @@
 
 A bed is a gateway's: two gateways may have beds, and devices, of one name. A view is ``ward``, ``ward/<metric>``,
 ``beds``, ``devices``, ``devices/<gateway>``, ``slot/<bed>``, ``slot/<bed>/<gateway>``, the same of ``bed``, of
-``test`` and of ``feedback``, ``dock`` like ``devices``, ``fleet``; those without a gateway are of the first.
+``test`` and of ``feedback``, ``dock`` like ``devices``, ``fleet``, ``people``;
+those without a gateway are of the first.
 """
 
 from __future__ import annotations
@@ -134,7 +135,7 @@ class Site:
 
     def people(self, view: View) -> list[Person]:
         """Return who is seen in a view."""
-        if view.kind in {"devices", "fleet"}:
+        if view.kind in {"devices", "fleet", "people"}:
             return []
         if view.kind in {"ward", "beds"}:
             return [person for ward in self.wards() for person in people(ward)]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from gateway.cli.audit import read as read_audit
+from gateway.audit.trail import read as read_audit
 from gateway.history.books.historian_notices import ITSELF
 from gateway.outbox.eviction import TOO_OLD
 from gateway.outbox.gap_table import DISK_SLOW, OUTBOX_FULL

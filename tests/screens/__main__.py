@@ -26,6 +26,8 @@ from tests.screens.screen import READY_MS, STRIP_MS, WALL, Screen, keep, take
 PDF = "report-pdf"
 PAPER = (1000, 1400)
 """A window in which a whole page of A4 can be read."""
+TALL = (1280, 1600)
+"""A window for a page of several tables."""
 PIN = "739164"
 SEES = {"what": "Lean of the lower back", "low": "0", "high": "25", "shape": "bar"}
 """What the patient is shown."""
@@ -34,12 +36,12 @@ WALKED_MS = 90_000  # of a demo: cadence, joints and curves are there
 MOST_TRIAL_MS = 300_000  # a round of the simulated patient, on a machine that is slow
 
 
-def sign_in_once(page: Page, root: str) -> None:
-    """Sign the clinician in, unless they are."""
+def sign_in_once(page: Page, root: str, name: str = "clinician-1") -> None:
+    """Sign the clinician in, or another, unless somebody is."""
     page.goto(root)
     if not page.locator("[name=password]").count():
         return
-    page.fill("[name=name]", "clinician-1")
+    page.fill("[name=name]", name)
     page.fill("[name=password]", PASSWORD)
     page.click("button[type=submit]")
     expect(page.locator("form.lock")).to_be_visible(timeout=READY_MS)
@@ -98,6 +100,13 @@ def lock(page: Page, root: str) -> None:
     page.click("form.lock button")
 
 
+def open_people(page: Page, root: str) -> None:
+    """Sign an admin in, in place of whoever was there, and open the page of people."""
+    page.context.clear_cookies()
+    sign_in_once(page, root, "admin-1")
+    page.goto(f"{root}people")
+
+
 def begin_bed(page: Page, root: str) -> None:
     """Open the bed's card, signed in."""
     sign_in_once(page, root)
@@ -123,6 +132,7 @@ OF_CLINIC = (
     Screen("test-result", "/test/{bed}", "test/bed-1", "#plot canvas", stop_test),
     Screen("pin", "/pin", "pin", "[role=status]", set_pin),
     Screen("locked", "/login", "login", ".unlock", lock),
+    Screen("people", "/people", "people", "#looks tbody tr", open_people, size=TALL),
 )
 OF_LARGE_WARD = (
     Screen("kiosk", "/", "?kiosk", ".tile .number", size=WALL, dark=True, wait_ms=5_000),

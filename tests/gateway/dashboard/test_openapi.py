@@ -32,6 +32,9 @@ Json = dict[str, Any]
 TRIED_WITH_A_HISTORY = {"/api/report/{session}", "/api/trend/{subject}", "/api/days/{subject}", "/api/test/{bed}"}
 """In `test_results_api` and `test_timed_api`: a ward that has just begun has nothing that they could answer."""
 
+TRIED_WITH_USERS = {"/api/people", "/api/audit", "/api/access-log", "/api/chains"}
+"""In `test_people_api`: without users there is no admin, and nobody is told."""
+
 
 def without_entry(app: web.Application) -> set[tuple[str, str]]:
     """Return the routes of the API that the document lacks."""
@@ -87,12 +90,14 @@ async def test_what_a_real_server_answers_is_as_the_document_says(client: Client
         "/api/history": "?slot=bay-1&metric=cadence&side=both", "/api/bands": "", "/api/tests": "",
     }  # fmt: skip
     json = {route for (method, route), entry in ENTRIES.items() if method == "GET" and entry.content == JSON}
-    assert tried.keys() | TRIED_WITH_A_HISTORY == json
+    assert tried.keys() | TRIED_WITH_A_HISTORY | TRIED_WITH_USERS == json
     for route, query in tried.items():
         for path in (route, versioned(route)):
             answer = await client.get(path + query)
             assert answer.status == 200, path
             said("GET", route).validate(await answer.json())
+    for route in TRIED_WITH_USERS:
+        assert (await client.get(versioned(route))).status == 403
     refused = await client.get("/api/v1/history?metric=nothing")
     said("GET", "/api/history", refused.status).validate(await refused.json())
 

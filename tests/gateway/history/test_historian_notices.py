@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.audit.chain import Books, check
-from gateway.cli.audit import read
+from gateway.audit.trail import read
 from gateway.history.books.historian_notices import ITSELF, MOST_ACTIVE, STANDS_S
 from gateway.history.history import History
 from gateway.history.reader import HistoryReader
