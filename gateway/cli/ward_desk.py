@@ -129,7 +129,7 @@ class Client:
         self._changed = threading.Condition()
         self._connection: int | None = None
         self._answer: Json | None = None
-        broker = broker_for(settings, "dashboard")
+        broker = broker_for(settings, "command")
         self._answers = answer_topic(settings.site.site, name_at(broker, without_certificate="command-line"))
         self._link = Link(
             broker, client_id=f"ward-{time.time_ns():x}", handler=self,
