@@ -1,7 +1,7 @@
 """The fleet's own certificate authority: who may come to the broker, and who may not any more.
 
-A certificate's common name is who somebody is there. A gateway has three, since the broker knows one connection by each:
-``NAME`` for what measures, ``NAME.fleet`` for its agent, ``NAME.command`` for commands that are typed on it.
+A certificate's common name is who somebody is there. A gateway has three, since the broker knows one connection by
+each: ``NAME`` for what measures, ``NAME.fleet`` for its agent, ``NAME.command`` for commands that are typed on it.
 """
 
 from __future__ import annotations

@@ -95,9 +95,10 @@ async def test_the_movement_of_a_test_is_kept_while_it_runs_and_shown_afterwards
     result = person.measurement("tmwt10_time", 8.0, "none", time.time() - 9.0, time.time() - 1.0)
     by_hand = result | {"seq": 2, "value": 7.5, "algorithm": "by-hand/1", "devices": [], "placement": []}
     walking.publish(person, [result | {"seq": 1}, by_hand])
-    found = await until(address, path, lambda found: len(found["results"]) == 2)
+    found = await until(address, path, lambda found: len(found["results"]) == 2 and found["state"] == "ended")
     said("GET", "/api/test/{bed}").validate(found)
     assert [(one["value"], one["algorithm"]) for one in found["results"]] == [(8.0, "test/1"), (7.5, "by-hand/1")]
+    assert found["outside"] == []
     assert len(found["trace"]["acc"]) > 10
     assert 5.0 < np.median([value for value in found["trace"]["acc"] if value is not None]) < 20.0
 
@@ -151,3 +152,35 @@ async def test_nothing_is_told_of_what_is_no_test_of_who_is_in_the_bed(
         assert (await ask(address, f"api/test/{person.slot}?session={name}"))[0] == 404
     assert (await ask(address, f"api/test/bay-9?session={person.session}"))[0] == 404
     assert (await ask(address, f"api/test/{person.slot}?session={person.session}&gateway=nobody"))[0] == 404
+
+
+async def test_what_corrected_times_cut_off_is_named_and_no_result(
+    address: str, walking: SimulatedGateway, person: Walker
+) -> None:
+    now = round(time.time() * MICRO)
+    made = {"made_started_us": now - 60 * MICRO, "made_ended_us": now}
+    over = {"discarded": False, "started_us": now - 60 * MICRO, "ended_us": now, **made}
+    walking.publish_ward(registry(person, [], [session(person) | over]))
+    first, second = (
+        person.measurement(metric, 8.0, "none", now / MICRO - before, now / MICRO - before + 8.0)
+        for metric, before in (("tmwt10_time", 50.0), ("tmwt10_speed", 20.0))
+    )
+    walking.publish(person, [first | {"seq": 1}, second | {"seq": 2}])
+    path = f"api/test/{person.slot}?session={person.session}"
+    await until(address, path, lambda found: len(found["results"]) == 2)
+    cut = over | {"started_us": now - 30 * MICRO}
+    walking.publish_ward(registry(person, [], [session(person) | cut], 2))
+    found = await until(address, path, lambda found: len(found["results"]) == 1)
+    said("GET", "/api/test/{bed}").validate(found)
+    assert [one["metric"] for one in found["results"]] == ["tmwt10_speed"]
+    assert found["outside"] == ["tmwt10_time"]
+
+
+async def test_that_a_session_was_discarded_is_said_with_its_results(
+    address: str, walking: SimulatedGateway, person: Walker
+) -> None:
+    over = {"ended_us": round(time.time() * MICRO), "discarded": True}
+    walking.publish_ward(registry(person, [], [session(person) | over]))
+    found = await until(address, f"api/test/{person.slot}?session={person.session}", lambda _: True)
+    said("GET", "/api/test/{bed}").validate(found)
+    assert found["state"] == "discarded"
