@@ -92,8 +92,9 @@ SCHEMAS: Json = {
          "beds": listed(a("Bed")), "free": listed(one({"id": TEXT, "driver": TEXT}))},
         description="Who is in which bed, wearing what, in which session, after change 'number'.",
     ),
-    "Changed": one({"number": COUNT, "change": TEXT}, perhaps={"session": TEXT},
-                   description="The change is on the gateway's disk."),
+    "Changed": one({"number": COUNT, "change": TEXT}, perhaps={"session": TEXT, "note": TEXT},
+                   description="The change is on the gateway's disk. 'note' is what to look at all the same:"
+                   " of a correction that nobody of the pseudonym is on the ward."),
     "Answered": one({}, perhaps={"notice": TEXT, "bed": TEXT, "code": TEXT, "until_us": MICROSECONDS},
                     description="The answer is on the gateway's disk."),
     "Status": one(
