@@ -11,6 +11,7 @@ import aiohttp
 import numpy as np
 import orjson
 import pytest
+from playwright.async_api import Page, expect
 
 from config.settings import Settings
 from gateway.wire.topics import Topics
@@ -174,6 +175,24 @@ async def test_what_corrected_times_cut_off_is_named_and_no_result(
     said("GET", "/api/test/{bed}").validate(found)
     assert [one["metric"] for one in found["results"]] == ["tmwt10_speed"]
     assert found["outside"] == ["tmwt10_time"]
+
+
+async def test_the_page_shows_no_result_that_corrected_times_cut_off_and_says_so(
+    page: Page, address: str, walking: SimulatedGateway, person: Walker
+) -> None:
+    now = round(time.time() * MICRO)
+    over = {"discarded": False, "started_us": now - 60 * MICRO, "ended_us": now}
+    made = {"made_started_us": now - 60 * MICRO, "made_ended_us": now}
+    walking.publish_ward(registry(person, [], [session(person) | over | made]))
+    result = person.measurement("tmwt10_time", 8.0, "none", now / MICRO - 50.0, now / MICRO - 42.0)
+    walking.publish(person, [result | {"seq": 1}])
+    await page.goto(f"{address}test/{person.slot}")
+    await expect(page.locator(".trials .value").first).to_contain_text("8.0")
+    await expect(page.locator("#outside")).to_be_hidden()
+    cut = over | made | {"started_us": now - 30 * MICRO}
+    walking.publish_ward(registry(person, [], [session(person) | cut], 2))
+    await expect(page.locator("#outside")).to_contain_text("Outside of the corrected times")
+    await expect(page.locator(".trials li")).to_have_count(0)
 
 
 async def test_that_a_session_was_discarded_is_said_with_its_results(
