@@ -5,11 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from dsp.result import Quality
 from dsp.transfers.found import Found, Transfer
 
 FIVE = 5
+BREAK_S = 10.0
+"""From one rise to the next of five, at most: 15 s and more for all five tell of a risk of falls, and this is more than
+three times slower. Longer, and the first may be of something else, such as a test before. A proposal of ours."""
+APART = f"more than {BREAK_S:.0f} s lie between two rises: they may not be of one test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,9 @@ def summarise_chair_stands(
     fifth = rises[FIVE - 1] if len(rises) >= FIVE else None
     after = next((one for one in sits if fifth is not None and one.end > fifth.end), None)
     reasons = dict.fromkeys(one.reason for one in (*rises, *sits) if one.reason)
+    starts = [one.start for one in rises[:FIVE]]
+    if math.isinf(duration_s) and any(two - one > BREAK_S * rate_hz for one, two in pairwise(starts)):
+        reasons[APART] = None
     return ChairStands(
         repetitions=len(rises),
         fifth_stand_s=(fifth.end - begin) / rate_hz if fifth is not None else math.nan,

@@ -18,7 +18,9 @@ from config.settings import Broker, Settings
 from gateway.broker.certificate_changes import CertificateChanges
 from gateway.broker.door import own_broker
 
-Part = Literal["gateway", "historian", "dashboard"]
+Part = Literal["gateway", "historian", "dashboard", "command"]
+COMMAND_FILE = "command.pem"
+"""Certificate and key of the commands typed on a gateway: in a fleet they lie beside the gateway's own."""
 DAY_S = 86400.0
 LARGEST_BYTES = 1_000_000
 LISTEN_S = 2.0
@@ -76,11 +78,16 @@ class _Socket(ssl.SSLSocket):
 
 
 def broker_for(settings: Settings, part: Part) -> Broker:
-    """Return the broker as a part reaches it: the embedded one, or with a certificate of its own, where it has one."""
-    own = settings.historian.cert_file, settings.historian.key_file
-    if part == "dashboard":
-        own = settings.dashboard.broker_cert_file, settings.dashboard.broker_key_file
+    """Return the broker as a part reaches it: the embedded one, or with a certificate of its own, where it has one.
+
+    A broker may know one connection by each certificate: a command with that of ``run`` would end what it asks.
+    """
     broker = settings.broker
+    own = settings.historian.cert_file, settings.historian.key_file
+    if part in ("dashboard", "command"):
+        own = settings.dashboard.broker_cert_file, settings.dashboard.broker_key_file
+    if part == "command" and broker.cert_file and (file := broker.cert_file.with_name(COMMAND_FILE)).exists():
+        own = file, file
     if part != "gateway" and own[0] is not None:
         broker = broker.model_copy(update={"cert_file": own[0], "key_file": own[1]})
     return own_broker(broker, settings.site.data) if broker.embedded else broker

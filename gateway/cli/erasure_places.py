@@ -169,7 +169,7 @@ class _Retained:
         self._retained: dict[str, bytes] = {}
         self._there = threading.Event()
         self._link = Link(
-            broker_for(settings, "dashboard"),  # not the historian's: the broker may let each certificate in once
+            broker_for(settings, "command"),  # not the historian's: the broker may let each certificate in once
             client_id=f"erasure-{time.time_ns():x}",
             handler=self,
             subscriptions=[(f"{ROOT}/{settings.site.site}/#", SubscribeOptions(qos=1))],

@@ -84,7 +84,7 @@ class Listener:
         self._topic = topics.status
         self._pages = StatusPages()
         self._link = Link(
-            broker_for(settings, "dashboard"),  # not the gateway's: the broker may let each certificate in once
+            broker_for(settings, "command"),  # not the gateway's: the broker may let each certificate in once
             client_id=f"status-{time.time_ns():x}",
             handler=self,
             subscriptions=[(topic, SubscribeOptions(qos=1)) for topic in (topics.status, topics.status_page())],
@@ -175,7 +175,7 @@ def _read(settings: Settings, read: Callable[[], T]) -> T:
 
 def concerns(heard: Heard, settings: Settings, now: float | None = None) -> list[str]:
     """Return what needs attention, the most important first; empty when all is well."""
-    gateway, broker = settings.site.gateway, broker_for(settings, "dashboard")
+    gateway, broker = settings.site.gateway, broker_for(settings, "command")
     if not heard.broker:
         name = "The embedded broker" if settings.broker.embedded else f"The broker at {where(broker)}"
         return [f"{name} cannot be reached: {heard.problem}"]

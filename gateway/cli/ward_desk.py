@@ -21,9 +21,11 @@ from gateway.broker.link import Incoming, Limits, Link
 from gateway.cli.options import known_drivers
 from gateway.cli.terminal import Terminal
 from gateway.machine.file_lock import HeldError
+from gateway.machine.plain_text import printable
 from gateway.machine.set_aside import set_aside
 from gateway.run.asking import topic_of_before
 from gateway.ward.changes import session_of
+from gateway.ward.corrections import note_on
 from gateway.ward.kept_ward import KeptWard, ward_path
 from gateway.ward.refusals import RefusedError
 from gateway.ward.registry import IMPORT, DamagedRegistryError, read_state
@@ -53,6 +55,9 @@ def change(settings: Settings, name: str, fields: Mapping[str, Any], *, by: str,
     session = f"; session {answer['session']}" if "session" in answer else ""
     when = "" if answer["running"] else "; no gateway runs, the next start takes it"
     Terminal().print(f"Change {answer['number']}: {name}{session}{when}.", soft_wrap=True)
+    if "note" in answer:
+        note = printable(str(answer["note"]))
+        Terminal().print(f"▲ {note[:1].upper()}{note[1:]}", soft_wrap=True)
 
 
 def make_change(settings: Settings, name: str, fields: Mapping[str, Any], *, by: str) -> Json:
@@ -106,13 +111,14 @@ def free_registry(settings: Settings) -> KeptWard | None:
 def _write(ward: KeptWard, name: str, fields: Mapping[str, Any], by: str) -> Json:
     with closing(ward):
         after = ward.change(name, dict(fields), at_us=_now_us(), by=by, source=SOURCE)
-    return {"number": after.number, "change": name, **session_of(after, fields), "running": False}
+    about = {**session_of(after, fields), **note_on(after, name, fields)}
+    return {"number": after.number, "change": name, **about, "running": False}
 
 
 def _ask(settings: Settings, name: str, payload: Json) -> Json:
     with Client(settings) as client:
         answer = client.ask(name, payload)
-    about: Json = {key: answer[key] for key in ("number", "change", "session") if key in answer}
+    about: Json = {key: answer[key] for key in ("number", "change", "session", "note") if key in answer}
     return {**about, "running": True}
 
 
@@ -129,7 +135,7 @@ class Client:
         self._changed = threading.Condition()
         self._connection: int | None = None
         self._answer: Json | None = None
-        broker = broker_for(settings, "dashboard")
+        broker = broker_for(settings, "command")
         self._answers = answer_topic(settings.site.site, name_at(broker, without_certificate="command-line"))
         self._link = Link(
             broker, client_id=f"ward-{time.time_ns():x}", handler=self,

@@ -50,7 +50,8 @@ ROW: Json = {
 OLDER: Json = {**TEXT, "description": "What to send as 'before' to have those before them; empty if there are none."}
 SUBJECT_IN_BED = one({"id": TEXT, "since_us": MICROSECONDS, "height_m": some(NUMBER)})
 BED_HISTORY = one({"id": TEXT, "protocol": TEXT, "started_us": MICROSECONDS, "ended_us": MICROSECONDS,
-                   "discarded": TRUTH})  # fmt: skip
+                   "discarded": TRUTH, "made_started_us": some(MICROSECONDS),
+                   "made_ended_us": some(MICROSECONDS)})  # fmt: skip
 SESSION_IN_BED = one({"id": TEXT, "subject": TEXT, "protocol": TEXT, "state": {"enum": ["running", "paused"]},
                       "started_us": MICROSECONDS, "marks_us": listed(MICROSECONDS)})  # fmt: skip
 WORN = one({"id": TEXT, "driver": TEXT, "placement": some(TEXT), "state": some(TEXT), "battery": some(NUMBER)})
@@ -92,8 +93,9 @@ SCHEMAS: Json = {
          "beds": listed(a("Bed")), "free": listed(one({"id": TEXT, "driver": TEXT}))},
         description="Who is in which bed, wearing what, in which session, after change 'number'.",
     ),
-    "Changed": one({"number": COUNT, "change": TEXT}, perhaps={"session": TEXT},
-                   description="The change is on the gateway's disk."),
+    "Changed": one({"number": COUNT, "change": TEXT}, perhaps={"session": TEXT, "note": TEXT},
+                   description="The change is on the gateway's disk. 'note' is what to look at all the same:"
+                   " of a correction that nobody of the pseudonym is on the ward."),
     "Answered": one({}, perhaps={"notice": TEXT, "bed": TEXT, "code": TEXT, "until_us": MICROSECONDS},
                     description="The answer is on the gateway's disk."),
     "Status": one(
@@ -148,8 +150,12 @@ SCHEMAS: Json = {
     ),
     "Tests": one({"tests": listed(ANYTHING), "forms": listed(ANYTHING), "form_problems": listed(TEXT),
                   "reported": listed(TEXT)}),
-    "Test": one({"session": TEXT, "trace": some(ANYTHING), "events": listed(ANYTHING), "results": listed(ANYTHING),
-                 "problem": TEXT}),
+    "Test": one(
+        {"session": TEXT, "state": {"enum": ["running", "paused", "ended", "discarded"]}, "trace": some(ANYTHING),
+         "events": listed(ANYTHING), "results": listed(ANYTHING), "outside": listed(TEXT), "problem": TEXT},
+        description="Of a session that is 'discarded' nothing is to be used. 'outside' are the metrics of tests that"
+        " reach beyond the corrected times of the session: they are no results of it, and not among 'results'.",
+    ),
     "FleetGateway": one(
         {"gateway": TEXT, "ring": TEXT, "in_fleet": some(TRUTH), "state": TEXT, "well": TRUTH, "health": TEXT,
          "age_s": some(NUMBER), "version": TEXT, "notices": COUNT, "clock_s": some(NUMBER), "synchronised": some(TRUTH),

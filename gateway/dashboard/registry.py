@@ -11,6 +11,8 @@ from typing import Any
 
 from gateway.dashboard.gateway_status import DEVICES, NAME, SLOTS
 from gateway.dashboard.outside_text import clean, is_number
+from gateway.model.entered import is_reported
+from gateway.model.measurement import Measurement
 from gateway.wire.payload import PayloadError
 from gateway.wire.receipt import PAYLOAD_VERSION
 
@@ -67,10 +69,12 @@ FIELDS: dict[str, dict[str, Callable[[object], bool]]] = {
     },
     "ended": {
         "id": _is_id, "subject": _is_id, "protocol": _is_text, "started_us": is_number, "ended_us": is_number,
-        "discarded": lambda value: isinstance(value, bool),
+        "discarded": lambda value: isinstance(value, bool), "made_started_us": _perhaps(is_number),
+        "made_ended_us": _perhaps(is_number),
     },
 }  # fmt: skip
 """The parts of the registry, and what each entry of them has to have."""
+UNSAID_OF_ENDED: Json = {"discarded": False, "made_started_us": None, "made_ended_us": None}
 MOST = {"beds": SLOTS, "subjects": SLOTS, "devices": DEVICES, "sessions": SLOTS, "ended": 8 * SLOTS}
 
 
@@ -99,6 +103,25 @@ class Registry:
         subject = self.subjects.get(bed)
         return self.sessions.get(subject["id"]) if subject else None
 
+    def cuts_off(self, made: Measurement) -> bool:
+        """Whether a measurement reaches beyond the corrected times of its session, and is none of it any more.
+
+        As the history has it (`gateway.history.books.ward_book`), which may hear of a correction later than we do.
+        """
+        of = next((one for one in self.ended if is_of(one["id"], made.session)), None)
+        if of is None or is_reported(made.algorithm):  # what is reported is of the whole session, whatever its times
+            return False
+        began, ended = of["made_started_us"] or of["started_us"], of["made_ended_us"] or of["ended_us"]
+        return bool(
+            (of["started_us"] > began and made.start_us < of["started_us"])
+            or (of["ended_us"] < ended and made.end_us > of["ended_us"])
+        )
+
+
+def is_of(session: str, part: str) -> bool:
+    """Whether numbers that stand under an id are of a session: each part after a pause has one of its own."""
+    return part == session or part.startswith(f"{session}-r")
+
 
 def read_registry(message: Json) -> Registry:
     """Return what a message of the topic ``ward`` says; raises PayloadError."""
@@ -108,7 +131,7 @@ def read_registry(message: Json) -> Registry:
     if type(number) is not int:
         raise PayloadError("not as expected")
     parts = {
-        **message, "ended": _with(message.get("ended", []), discarded=False),
+        **message, "ended": _with(message.get("ended", []), **UNSAID_OF_ENDED),
         "subjects": _with(message.get("subjects"), bands="", sessions_a_week=0, notices=[], feedback=None),
     }  # fmt: skip
     beds, subjects, devices, sessions, ended = (_entries(name, parts.get(name)) for name in FIELDS)

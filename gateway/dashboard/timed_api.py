@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,14 +21,16 @@ from gateway.dashboard import signin
 from gateway.dashboard.forms import OURS, read_forms
 from gateway.dashboard.looks import people
 from gateway.dashboard.page_states import unknown
+from gateway.dashboard.registry import is_of
 from gateway.dashboard.site import Site
 from gateway.dashboard.slot_state import RESULTS
 from gateway.dashboard.timed_tests import TESTS, find_test
 from gateway.dashboard.timed_traces import TimedTraces
-from gateway.dashboard.timed_view import is_of, result_json
+from gateway.dashboard.timed_view import result_json
 from gateway.dashboard.ward import Ward
 from gateway.history.reader import HistoryReader
 from gateway.model.measurement import Measurement
+from gateway.results.notes import cut_off
 from gateway.texts.languages import text
 from gateway.ward.entries import FORM_ANSWER
 
@@ -88,18 +91,21 @@ async def test(request: web.Request) -> web.Response:
     signin.note_look(request, "test", people(ward, bed), session_shown=session["id"])
     trace = api.traces.trace(ward.gateway, session["id"])
     try:
-        kept = await asyncio.to_thread(_kept, api.history, session)
+        kept, gone = await asyncio.to_thread(_kept, api.history, ward.gateway, session)
         problem = ""
     except sqlite3.Error as error:
-        kept, problem = [], text("answers.history_unread", error=error)
+        kept, gone, problem = [], [], text("answers.history_unread", error=error)
     of_bed = [one for one in ward.slot(bed).results if is_of(session["id"], one.session)]
     results = [m for m in kept if CATALOGUE[m.metric].kind in RESULTS]
     results += [one for one in of_bed if one not in results]
+    outside = {*gone, *(m.metric for m in results if ward.registry.cuts_off(m))}
     return _answer({
         "session": session["id"],
+        "state": "discarded" if session.get("discarded") else session.get("state", "ended"),
         "trace": trace and trace.as_json(),
         "events": [result_json(m) for m in kept if m.metric in EVENTS][-MOST_EVENTS:],
-        "results": [result_json(m) for m in results],
+        "results": [result_json(m) for m in results if not ward.registry.cuts_off(m)],
+        "outside": sorted(outside),
         "problem": problem,
     })  # fmt: skip
 
@@ -115,12 +121,14 @@ def _session(ward: Ward, bed: str, name: str) -> Json | None:
     return next((one for one in known if one["id"] == name and find_test(one["protocol"])), None)
 
 
-def _kept(history: HistoryReader, session: Json) -> list[Measurement]:
+def _kept(history: HistoryReader, gateway: str, session: Json) -> tuple[list[Measurement], Sequence[str]]:
+    """Return what the history has of a session, and the metrics of tests that its corrected times cut off."""
     found = find_test(session["protocol"])
     reported = [metric.id for metric in CATALOGUE.values() if metric.kind == "reported"]
     metrics = [*EVENTS, *(found.results if found else ()), *reported]
     parts = [session["id"], *(f"{session['id']}-r{n}" for n in range(2, MOST_PARTS))]
-    return [one for one in history.in_sessions(parts, metrics) if one.subject == session["subject"]]
+    kept = [one for one in history.in_sessions(parts, metrics) if one.subject == session["subject"]]
+    return kept, cut_off(history, gateway, parts)
 
 
 def _answer(data: Json, *, status: int = 200) -> web.Response:

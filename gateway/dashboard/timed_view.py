@@ -34,7 +34,7 @@ def timed_view(ward: Ward, bed: str) -> Json:
         "signals": {device["id"]: _signals(device) for device in ward.devices(bed)},
         "session_of_numbers": clean(state.wearer.session) if state.wearer else "",
         "live": live,
-        "results": [result_json(one) for one in state.results],
+        "results": [result_json(one) for one in state.results if not ward.registry.cuts_off(one)],
     }
 
 
@@ -51,8 +51,3 @@ def result_json(measurement: Measurement) -> Json:
         "quality": measurement.quality, "reason": clean(measurement.reason), "start_us": measurement.start_us,
         "end_us": measurement.end_us, "algorithm": clean(measurement.algorithm), "session": clean(measurement.session),
     }  # fmt: skip
-
-
-def is_of(session: str, part: str) -> bool:
-    """Whether numbers that stand under an id are of a session: each part after a pause has one of its own."""
-    return part == session or part.startswith(f"{session}-r")

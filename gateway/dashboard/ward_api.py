@@ -202,9 +202,12 @@ async def _as_task(ask: Callable[[], Awaitable[Outcome]]) -> Outcome:
 
 
 async def _ask(api: WardApi, ward: Ward, name: str, payload: Json) -> Outcome:
-    return await ask_gateway(
-        api, ward, name, payload, kept=("number", "change", "session"), unknown="answers.unknown_change"
+    outcome = await ask_gateway(
+        api, ward, name, payload, kept=("number", "change", "session", "note"), unknown="answers.unknown_change"
     )
+    if "note" in outcome.body and "subject" in payload:  # in the language that is spoken
+        outcome.body["note"] = sentence(text("refusals.corrected_to_nobody", subject=payload["subject"]))
+    return outcome
 
 
 async def ask_gateway(

@@ -1,7 +1,7 @@
 """The fleet's own certificate authority: who may come to the broker, and who may not any more.
 
-A certificate's common name is who somebody is there. A gateway has two, since the broker knows one connection by each:
-``NAME`` for what measures, ``NAME.fleet`` for its agent.
+A certificate's common name is who somebody is there. A gateway has three, since the broker knows one connection by
+each: ``NAME`` for what measures, ``NAME.fleet`` for its agent, ``NAME.command`` for commands that are typed on it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,12 @@ LIST_DAYS = 365
 """The desk writes a new revocation list every day; with one that is over, a broker refuses everybody."""
 AGENT = ".fleet"
 """What follows a gateway's name in its agent's: no gateway's own name has a dot."""
+COMMAND = ".command"
+"""The same for the commands that are typed on it: they ask ``run``, and must not take its connection."""
+PARTS = {"gateway": "", "agent": AGENT, "command": COMMAND}
+"""Of a gateway: what has a certificate of its own, and what follows the gateway's name in it."""
+OF_OLD = ("gateway", "agent")
+"""Those that every version asks for, and gives."""
 
 PEM = serialization.Encoding.PEM
 

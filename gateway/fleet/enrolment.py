@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from gateway.broker.access_list import HISTORIAN
-from gateway.fleet.authority import AGENT, MEMBER_DAYS, Authority
+from gateway.fleet.authority import MEMBER_DAYS, OF_OLD, PARTS, Authority
 from gateway.fleet.codes import ProofError, key_of, make_code, opened, sealed
 from gateway.fleet.mosquitto import RESERVED
 from gateway.fleet.register import MOST_MEMBERS, MOST_TRIES, Invitation, Register
@@ -126,13 +126,18 @@ class Enrolment:
         return orjson.dumps({"v": 1, **pems})
 
     def _sign(self, gateway: str, message: dict[str, Any]) -> tuple[dict[str, str], list[tuple[int, float]]]:
-        try:
-            own, own_number = self._authority.sign_request(str(message.get("gateway_request")), gateway)
-            agent, number = self._authority.sign_request(str(message.get("agent_request")), f"{gateway}{AGENT}")
-        except ValueError as error:
-            raise EnrolmentError(f"the request cannot be signed: {error}") from None
+        pems, numbers = {}, []
         expires_s = self._clock() + MEMBER_DAYS * DAY_S
-        return {"gateway_cert": own, "agent_cert": agent}, [(own_number, expires_s), (number, expires_s)]
+        for part, ending in PARTS.items():
+            request = message.get(f"{part}_request")
+            if request is None and part not in OF_OLD:
+                continue  # a gateway of before
+            try:
+                pems[f"{part}_cert"], number = self._authority.sign_request(str(request), f"{gateway}{ending}")
+            except ValueError as error:
+                raise EnrolmentError(f"the request cannot be signed: {error}") from None
+            numbers.append((number, expires_s))
+        return pems, numbers
 
 
 def _object(payload: bytes) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from config.loader import PARTS_FOLDER
 from config.settings import Broker
 from gateway.broker.certificates import context_for, explain
 from gateway.broker.paho_client import PahoClient
-from gateway.fleet.authority import make_request
+from gateway.fleet.authority import OF_OLD, PARTS, make_request
 from gateway.fleet.codes import ProofError, key_of, opened, sealed
 from gateway.fleet.topics import FleetTopics
 from gateway.machine.durable import replace_file
@@ -47,15 +47,14 @@ def join(config: Path, data: Path, gateway: str, code: str, broker: Broker) -> d
     """
     folder = data / FOLDER
     key = key_of(code, gateway)
-    own_key, own_request = make_request(gateway)
-    agent_key, agent_request = make_request(gateway)
+    keys, requests = make_requests(gateway)
     nonce = secrets.token_hex(16)
-    asked = sealed(key, "request", {"nonce": nonce, "gateway_request": own_request, "agent_request": agent_request})
+    asked = sealed(key, "request", {"nonce": nonce, **requests})
     request = orjson.dumps({**orjson.loads(asked), "gateway": gateway})
     answer = _read(_exchange(broker, request), key, nonce, gateway)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     give_to_owner_of_folder(folder)  # root types it, and 'run' and the agent read it
-    _write(folder, {"gateway": own_key, "agent": agent_key}, answer)
+    _write(folder, keys, answer)
     about = {name: answer[name] for name in ("site", "gateway", "host", "port", "plan_key", "historians")}
     replace_file(folder / MEMBER, orjson.dumps(about, option=orjson.OPT_INDENT_2))
     parts = config.with_name(config.name + PARTS_FOLDER)
@@ -82,9 +81,19 @@ def _read(payload: bytes, key: bytes, nonce: str, gateway: str) -> dict[str, Any
     return answer
 
 
+def make_requests(gateway: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Return a new key of each part of a gateway, and the fields of a message that ask for certificates for them."""
+    made = {part: make_request(gateway) for part in PARTS}
+    return (
+        {part: key for part, (key, _) in made.items()},
+        {f"{part}_request": request for part, (_, request) in made.items()},
+    )
+
+
 def _write(folder: Path, keys: dict[str, str], answer: dict[str, Any]) -> None:
     for name, key in keys.items():
-        replace_file(folder / f"{name}.pem", both(str(answer[f"{name}_cert"]), key))
+        if name in OF_OLD or f"{name}_cert" in answer:  # a desk of before gives no more
+            replace_file(folder / f"{name}.pem", both(str(answer[f"{name}_cert"]), key))
     replace_file(folder / "ca.pem", str(answer["ca"]).encode(), mode=0o644)
 
 

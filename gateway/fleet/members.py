@@ -12,7 +12,7 @@ import orjson
 from config.settings import Broker
 from gateway.broker.access_list import HISTORIAN
 from gateway.broker.certificates import days_left
-from gateway.fleet.authority import AGENT, MEMBER_DAYS, Authority, belong_together
+from gateway.fleet.authority import MEMBER_DAYS, PARTS, Authority, belong_together
 from gateway.fleet.mosquitto import DESK, evict, reload, rights, write_rights
 from gateway.fleet.register import Register
 from gateway.machine.durable import replace_file
@@ -95,6 +95,6 @@ class FleetFolder:
             return None
         trouble = self.apply()
         found = [f"mosquitto has not read its new lists: {trouble}"] if trouble else []
-        names = (gateway, f"{gateway}{AGENT}")
+        names = [f"{gateway}{ending}" for ending in PARTS.values()]
         kept = [name for name in names if not evict(self.authority, self.broker(), name)]
         return [*found, *(f"the connection of {name} could not be ended" for name in kept)]

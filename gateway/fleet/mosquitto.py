@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from config.settings import Broker
-from gateway.broker.access_list import access_list, listener
+from gateway.broker.access_list import ANSWERS, access_list, listener
 from gateway.broker.link import Incoming, Limits, Link
-from gateway.fleet.authority import AGENT, Authority
+from gateway.fleet.authority import AGENT, COMMAND, Authority
 from gateway.fleet.topics import FLEET_ROOT, FleetTopics
 from gateway.machine.durable import replace_file
+from gateway.wire.commands import COMMANDS
 from gateway.wire.topics import Topics
 
 DESK = "fleet-desk"
@@ -63,6 +64,8 @@ def rights(site: str, gateways: Sequence[str], historians: Sequence[str], dashbo
         read = (own.status, own.status_page(), topics.plan, topics.part(gateway), topics.renewed(gateway))
         write = (topics.state(gateway), topics.want(gateway), topics.renew(gateway))
         blocks.append(_block(f"agent of {gateway}", f"{gateway}{AGENT}", read, write))
+        at, asked = f"{gateway}{COMMAND}", [own.command(name) for name in COMMANDS]
+        blocks.append(_block(f"commands on {gateway}", at, (f"{own.prefix}/#", f"{ANSWERS}/{site}/{at}/#"), asked))
     every = Topics(site, "+")
     heard = (every.status, every.status_page(), topics.request(), topics.state(), topics.want(), topics.renew())
     written = (topics.plan, topics.overview, topics.answer("+"), topics.part("+"), topics.renewed("+"), topics.state())

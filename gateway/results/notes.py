@@ -109,7 +109,7 @@ def notes_of(reader: HistoryReader, session: PastSession) -> Notes:
         [Correction(*row) for row in corrections],
         others,
         _body(reader, others, until_us) if others else None,
-        _cut_off(reader, session) if corrections else (),
+        cut_off(reader, session.gateway, session.parts) if corrections else (),
     )
 
 
@@ -122,12 +122,15 @@ def _body(reader: HistoryReader, subject: str, until_us: int) -> Body | None:
     return Body(*found[0]) if found else None
 
 
-def _cut_off(reader: HistoryReader, session: PastSession) -> list[str]:
-    marks = ", ".join("?" * len(session.parts))
+def cut_off(reader: HistoryReader, gateway: str, parts: Sequence[str]) -> Sequence[str]:
+    """Return the metrics of tests made in parts of a session that stand in it no more; raises sqlite3.Error."""
+    if not has_table(reader, "ward_sessions"):
+        return ()
+    marks = ", ".join("?" * len(parts))
     found = reader.rows(
         "SELECT DISTINCT now.metric FROM measurements m JOIN series now ON now.id = m.series"  # noqa: S608 - our own text
         " JOIN series made ON made.id = m.made_series JOIN epochs e ON e.id = m.epoch"
         f" WHERE e.gateway = ? AND made.session IN ({marks}) AND now.session NOT IN ({marks}) ORDER BY 1",
-        (session.gateway, *session.parts, *session.parts),
+        (gateway, *parts, *parts),
     )
     return [metric for (metric,) in found if metric in CATALOGUE and CATALOGUE[metric].kind == "test"]

@@ -13,13 +13,14 @@ from typing import Any, Final, Literal
 import orjson
 
 from dsp.catalogue import CATALOGUE
+from gateway.history.books.ward_book import NO_STAY
 from gateway.history.minutes import MINUTE_US
 from gateway.history.reader import HistoryReader
 from gateway.model.entered import is_entered
 from gateway.model.measurement import Quality
 from gateway.results.by_hand import DEGRADED, INVALID, OK, Row, standing
 from gateway.results.milestones import Milestone, Week, milestones_of, weeks_of
-from gateway.results.past_sessions import PastSession, shown_of
+from gateway.results.past_sessions import STAY, PastSession, shown_of
 from gateway.results.plans import plans_of
 from gateway.results.values import LEFT_OUT, order, uncounted
 
@@ -137,7 +138,8 @@ def metrics_of(reader: HistoryReader, subject: str) -> list[str]:
 
 def lines_of(reader: HistoryReader, sessions: Sequence[PastSession], metric: str, window: Window) -> list[TrendLine]:
     """Return the lines of a metric within a window."""
-    owners = {part: one for one in sessions for part in one.parts}
+    gone = cut_off_stays(reader, sessions, metric)
+    owners = {part: one for one in sessions if one.session not in gone for part in one.parts}
     long = [part for part, one in owners.items() if _is_long(one, window.step)]
     lines: dict[tuple[str, str], dict[tuple[int, str], list[Any]]] = defaultdict(lambda: defaultdict(list))
     entered: set[tuple[int, str]] = set()
@@ -156,6 +158,23 @@ def lines_of(reader: HistoryReader, sessions: Sequence[PastSession], metric: str
         for (side, algorithm), of in lines.items()
     ]
     return sorted(made, key=lambda line: (line.side, line.algorithm))
+
+
+def cut_off_stays(reader: HistoryReader, sessions: Sequence[PastSession], metric: str) -> set[str]:
+    """Return the stays that have of a test only what the corrected times of a session cut off: no result."""
+    stays = [one.session for one in sessions if one.state == STAY]
+    if CATALOGUE[metric].kind != "test" or not stays:
+        return set()
+    # Where retention has deleted the rows, the name says it, as far as no stay was told of.
+    known = {f"{one.session}-{NO_STAY}" for one in sessions}
+    rows = reader.rows(
+        "SELECT s.session FROM series s JOIN measurements m ON m.series = s.id"
+        " LEFT JOIN series made ON made.id = m.made_series WHERE s.subject = ? AND s.metric = ?"
+        " AND s.session IN (SELECT value FROM json_each(?)) GROUP BY s.session"
+        " HAVING min(made.session IS NOT NULL AND made.session <> s.session)",
+        (sessions[0].subject, metric, orjson.dumps(stays).decode()),
+    )
+    return (known & set(stays)) | {session for (session,) in rows}
 
 
 def _sums_of(row: Row) -> list[Any]:

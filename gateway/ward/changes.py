@@ -27,6 +27,7 @@ from gateway.ward.rules import (
     find_device,
     find_session,
     find_subject,
+    is_blank,
     new_id,
     refuse_number,
     refuse_number_in,
@@ -250,6 +251,8 @@ class MarkSession(Section):
     def apply(self, ward: WardState, at_us: int) -> WardState:
         """Mark the session."""
         session = find_session(ward, self.session, "running", "paused")
+        if is_blank(self.text):
+            raise refused("mark_is_blank")
         if len(session.marks) >= MOST_MARKS:
             raise refused("marked_too_often", session=session.id, most=MOST_MARKS)
         return with_session(

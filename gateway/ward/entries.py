@@ -17,7 +17,7 @@ from config.settings import Section
 from dsp.catalogue import CATALOGUE
 from gateway.model.entered import BY_HAND, REPORTED, form_answer
 from gateway.ward.refusals import refused
-from gateway.ward.rules import find_session, with_session
+from gateway.ward.rules import find_session, is_blank, with_session
 from gateway.ward.state import FREE_TEXT, Entered, Mark, Session, WardState
 
 FORM_ANSWER: Final = "form_answer"
@@ -68,11 +68,11 @@ class ReportSession(Section):
         session = find_session(ward, self.session, "running", "paused", "ended")
         if bool(self.answers) != (self.form is not None):
             raise refused("form_and_answers")
-        if not (self.values or self.answers or self.note.strip()):
+        if not (self.values or self.answers or not is_blank(self.note)):
             raise refused("nothing_reported")
         made = [_entered(session, at_us, nth, one) for nth, one in enumerate(self._said())]
         marks = session.marks
-        if self.note.strip():
+        if not is_blank(self.note):
             marks = (*marks, Mark(at_us=at_us, text=f"{NOTE}{self.note.strip()}"[:LONGEST_TEXT]))
         return with_session(ward, _with(session, made).model_copy(update={"marks": marks}))
 

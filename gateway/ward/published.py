@@ -46,7 +46,13 @@ def published(ward: WardState) -> dict[str, Any]:
 
 def _ended(ward: WardState, subject: str) -> list[dict[str, Any]]:
     found = [one for one in ward.sessions if one.subject == subject and one.state == "ended"]
-    return [one.model_dump(mode="json", include=OF_ENDED) for one in found[-ENDED_SHOWN:]]
+    return [
+        {
+            **one.model_dump(mode="json", include=OF_ENDED), "made_started_us": one.made_started_us,
+            "made_ended_us": one.made_ended_us,
+        }
+        for one in found[-ENDED_SHOWN:]
+    ]  # fmt: skip
 
 
 def _session(session: Session) -> dict[str, Any]:

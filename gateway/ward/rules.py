@@ -32,6 +32,9 @@ NAMED: Final = 8
 TURNS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Marks that write what follows from the other side: 12 would be read as 21."""
 
+FILLERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters and signs by their category, which are drawn as nothing."""
+
 Model = TypeVar("Model", bound=Section)
 
 
@@ -50,7 +53,7 @@ def _misfit(found: ErrorDetails, model: type[Section]) -> RefusedError:
     if kind in BOUNDED:
         return refused(f"field_{kind}", field=where, **{name: bounds[name] for name in BOUNDED[kind]})
     if kind == "missing":
-        return refused("field_missing", field=where)
+        return refused("session_missing" if where == "session" else "field_missing", field=where)
     if kind == "extra_forbidden" and len(found["loc"]) == 1:
         return refused("field_extra_forbidden", field=where, hint=suggestion(where, model.model_fields))
     if kind == "string_pattern_mismatch" and "xyz" not in bounds["pattern"]:  # that of axes is another rule
@@ -82,6 +85,11 @@ def refuse_unseen_in(name: str, text: str) -> None:
     """Raise RefusedError for a text with what nobody sees, or what turns the letters beside it about; lines may end."""
     if any((unicodedata.category(one) == "Cc" and one not in "\n\t") or one in TURNS for one in text):
         raise refused("text_unseen", field=name)
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to see in a text: no letter, number, sign or picture."""
+    return not any(unicodedata.category(one)[0] in "LNPS" and one not in FILLERS for one in text)
 
 
 def refuse_unreadable(device: Device) -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from dsp.transfers.chair_stands import ChairStands, summarise_chair_stands
+from dsp.transfers.chair_stands import APART, ChairStands, summarise_chair_stands
 from dsp.transfers.transfers import Placement, Transfers
 from dsp.whole_recordings import count_chair_stands
 from tests.dsp.chair_body import RATE_HZ, THIGH_M, ChairBody
@@ -99,3 +99,12 @@ def test_jerky_rises_are_less_smooth() -> None:
     shaken = np.concatenate(jerky.lean) + np.radians(2) * np.sin(2 * np.pi * 3 * t)
     jerky.lean = [shaken]
     assert count(jerky, "chest").smoothness < count(smooth, "chest").smoothness - 0.3
+
+
+def test_a_rise_long_before_the_others_leaves_a_doubt_whether_it_is_one_of_the_five() -> None:
+    """As that of a timed up and go before, in the same session."""
+    body = ChairBody(seed=9).chair_stands(1, 1.0, 1.0, 12.0).chair_stands(5, 1.0, 1.0, 0.3)
+    stands = count(body, "chest")
+    assert stands.repetitions == 6
+    assert (stands.quality, stands.reason) == ("degraded", APART)
+    assert APART not in count(body, "chest", duration_s=60.0).reason, "how many there were is in no doubt by it"

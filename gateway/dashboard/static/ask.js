@@ -108,7 +108,7 @@ export class Ask {
     if (!answer.error) {
       this.spec = null; // now: the dialog says later that it has closed, and what is sent once more would be a change again
       this.close();
-      this.done(answer, spec.said(values));
+      this.done(answer, [spec.said(values), answer.note && `▲ ${answer.note}`].filter(Boolean).join(" "));
     } else this.#refused(answer);
     this.refresh();
   }

@@ -30,13 +30,15 @@ export class Result {
 
   // A test that is over: {session, test, bed}; the same again changes nothing.
   open(session, test, bed) {
-    if (this.session?.id === session.id) { this.session = session; return; }
+    const same = this.session?.id === session.id && this.session.started_us === session.started_us && this.session.ended_us === session.ended_us;
+    if (same) { this.session = session; return; }
     Object.assign(this, { session, test, bed, results: [], chosen: null, right: null, known: null });
     say($("result-title"), test.title);
     say($("result-when"), t("test_result.to", { subject: session.subject, clock: clock(session.started_us / 1e6), clock2: clock(session.ended_us / 1e6) }));
     say($("correct-hint"), test.timed.endsWith("_time") ? t("test_result.drag_two_lines_or_use", { not_again: test.not_again })
       : t("test_result.drag_two_lines_or_use_2", { not_again: test.not_again }));
     $("trials").replaceChildren();
+    $("outside").hidden = true;
     this.plot.take({ trace: null, events: [], signal: test.signal, zero_us: session.started_us });
     clearTimeout(this.timer);
     this.#ask(session);
@@ -52,6 +54,9 @@ export class Result {
       if (!old || old.events.length !== found.events.length || old.trace?.[this.test.signal].length !== found.trace?.[this.test.signal].length) {
         this.plot.take({ trace: found.trace, events: found.events, signal: this.test.signal, zero_us: session.started_us });
       }
+      const titles = found.outside.map((metric) => this.catalogue[metric]?.title ?? metric).join(", ");
+      say($("outside"), titles && `▲ ${t("test_result.outside", { titles })}`);
+      $("outside").hidden = !titles;
       this.take(this.live ?? []);
     }
     if (now() - session.ended_us / 1e6 < ASK_FOR_S) this.timer = setTimeout(() => this.#ask(session), ASK_MS);

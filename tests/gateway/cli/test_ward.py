@@ -81,10 +81,13 @@ def test_where_no_gateway_runs_the_registry_is_changed(config: Path) -> None:
         (session, "ended", 2, "turned at the door")
     ]
     assert session in ask("session", "show", str(config))[1]
-    assert (
-        answer_to(config, "session", "correct", session, "--subject", "p-7", "--why", "it was p-7")["session"]
-        == session
-    )
+    corrected = answer_to(config, "session", "correct", session, "--subject", "p-7", "--why", "it was p-7")
+    assert corrected["session"] == session
+    assert corrected["note"].startswith("nobody of the pseudonym 'p-7' is on this ward")
+    said = ask("session", "correct", str(config), session, "--subject", "p-8")[1]
+    assert "▲ Nobody of the pseudonym 'p-8' is on this ward" in said
+    assert "note" not in answer_to(config, "session", "correct", session, "--subject", "p-1")
+    assert answer_to(config, "session", "correct", session, "--subject", "p-7")["session"] == session
     assert answer_to(config, "session", "discard", session, "--why", "loose")["change"] == "session-discard"
     words = ask("session", "show", str(config))[1].split()
     assert words[words.index(session) :][1:3] == ["p-7", "p-1"]

@@ -11,6 +11,7 @@ import aiohttp
 import numpy as np
 import orjson
 import pytest
+from playwright.async_api import Page, expect
 
 from config.settings import Settings
 from gateway.wire.topics import Topics
@@ -95,9 +96,10 @@ async def test_the_movement_of_a_test_is_kept_while_it_runs_and_shown_afterwards
     result = person.measurement("tmwt10_time", 8.0, "none", time.time() - 9.0, time.time() - 1.0)
     by_hand = result | {"seq": 2, "value": 7.5, "algorithm": "by-hand/1", "devices": [], "placement": []}
     walking.publish(person, [result | {"seq": 1}, by_hand])
-    found = await until(address, path, lambda found: len(found["results"]) == 2)
+    found = await until(address, path, lambda found: len(found["results"]) == 2 and found["state"] == "ended")
     said("GET", "/api/test/{bed}").validate(found)
     assert [(one["value"], one["algorithm"]) for one in found["results"]] == [(8.0, "test/1"), (7.5, "by-hand/1")]
+    assert found["outside"] == []
     assert len(found["trace"]["acc"]) > 10
     assert 5.0 < np.median([value for value in found["trace"]["acc"] if value is not None]) < 20.0
 
@@ -151,3 +153,53 @@ async def test_nothing_is_told_of_what_is_no_test_of_who_is_in_the_bed(
         assert (await ask(address, f"api/test/{person.slot}?session={name}"))[0] == 404
     assert (await ask(address, f"api/test/bay-9?session={person.session}"))[0] == 404
     assert (await ask(address, f"api/test/{person.slot}?session={person.session}&gateway=nobody"))[0] == 404
+
+
+async def test_what_corrected_times_cut_off_is_named_and_no_result(
+    address: str, walking: SimulatedGateway, person: Walker
+) -> None:
+    now = round(time.time() * MICRO)
+    made = {"made_started_us": now - 60 * MICRO, "made_ended_us": now}
+    over = {"discarded": False, "started_us": now - 60 * MICRO, "ended_us": now, **made}
+    walking.publish_ward(registry(person, [], [session(person) | over]))
+    first, second = (
+        person.measurement(metric, 8.0, "none", now / MICRO - before, now / MICRO - before + 8.0)
+        for metric, before in (("tmwt10_time", 50.0), ("tmwt10_speed", 20.0))
+    )
+    walking.publish(person, [first | {"seq": 1}, second | {"seq": 2}])
+    path = f"api/test/{person.slot}?session={person.session}"
+    await until(address, path, lambda found: len(found["results"]) == 2)
+    cut = over | {"started_us": now - 30 * MICRO}
+    walking.publish_ward(registry(person, [], [session(person) | cut], 2))
+    found = await until(address, path, lambda found: len(found["results"]) == 1)
+    said("GET", "/api/test/{bed}").validate(found)
+    assert [one["metric"] for one in found["results"]] == ["tmwt10_speed"]
+    assert found["outside"] == ["tmwt10_time"]
+
+
+async def test_the_page_shows_no_result_that_corrected_times_cut_off_and_says_so(
+    page: Page, address: str, walking: SimulatedGateway, person: Walker
+) -> None:
+    now = round(time.time() * MICRO)
+    over = {"discarded": False, "started_us": now - 60 * MICRO, "ended_us": now}
+    made = {"made_started_us": now - 60 * MICRO, "made_ended_us": now}
+    walking.publish_ward(registry(person, [], [session(person) | over | made]))
+    result = person.measurement("tmwt10_time", 8.0, "none", now / MICRO - 50.0, now / MICRO - 42.0)
+    walking.publish(person, [result | {"seq": 1}])
+    await page.goto(f"{address}test/{person.slot}")
+    await expect(page.locator(".trials .value").first).to_contain_text("8.0")
+    await expect(page.locator("#outside")).to_be_hidden()
+    cut = over | made | {"started_us": now - 30 * MICRO}
+    walking.publish_ward(registry(person, [], [session(person) | cut], 2))
+    await expect(page.locator("#outside")).to_contain_text("Outside of the corrected times")
+    await expect(page.locator(".trials li")).to_have_count(0)
+
+
+async def test_that_a_session_was_discarded_is_said_with_its_results(
+    address: str, walking: SimulatedGateway, person: Walker
+) -> None:
+    over = {"ended_us": round(time.time() * MICRO), "discarded": True}
+    walking.publish_ward(registry(person, [], [session(person) | over]))
+    found = await until(address, f"api/test/{person.slot}?session={person.session}", lambda _: True)
+    said("GET", "/api/test/{bed}").validate(found)
+    assert found["state"] == "discarded"

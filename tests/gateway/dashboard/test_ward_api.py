@@ -109,6 +109,9 @@ async def test_a_day_in_a_bed_is_shown_and_in_the_audit_with_name_and_role(gatew
         ended = await done(client, "session-end", session=session)
         bed = await bed_after(client, ended["number"], "bay-1")
         assert (bed["session"], [(s["id"], s["discarded"]) for s in bed["ended"]]) == (None, [(session, False)])
+        answer = await done(client, "session-correct", session=session, subject="a-l")
+        assert answer["note"].startswith("Nobody of the pseudonym 'a-l' is on this ward")
+        assert "note" not in await done(client, "session-correct", session=session, subject="a-1")
         await done(client, "take-off", device="strap-1", subject="a-1")
         last = await done(client, "discharge", subject="a-1")
         assert (await bed_after(client, last["number"], "bay-1"))["subject"] is None
@@ -117,10 +120,10 @@ async def test_a_day_in_a_bed_is_shown_and_in_the_audit_with_name_and_role(gatew
         about = {"a-1", session}
         return [c for c in gateway.heard.changes() if about & {c.get("subject"), c.get("session")}]
 
-    await asyncio.to_thread(wait_until, lambda: len(of_bed()) == 9, WITHIN_S)
+    await asyncio.to_thread(wait_until, lambda: len(of_bed()) == 11, WITHIN_S)
     assert [c["change"] for c in of_bed()] == [
         "admit", "assign", "session-start", "session-pause", "session-resume", "session-mark", "session-end",
-        "take-off", "discharge",
+        "session-correct", "session-correct", "take-off", "discharge",
     ]  # fmt: skip
     assert {(c["by"], c["from"]) for c in of_bed()} == {("clinician-1 (clinician)", "dashboard")}
 

@@ -110,3 +110,18 @@ def test_what_people_entered_again_is_the_last_word_and_no_mean(tmp_path: Path, 
     assert [(one.value, one.n, one.low, one.high) for one in by_hand.points] == [(10.0, 1, 10.0, 10.0)]
     assert [one.value for one in trend(reader, by, "borg_cr10").lines[0].points] == [3.0]
     reader.close()
+
+
+@pytest.mark.parametrize("by", ["session", "day", "week"])
+@pytest.mark.parametrize("rolled", [True, False])
+def test_a_test_that_corrected_times_cut_off_is_no_point(tmp_path: Path, by: By, *, rolled: bool) -> None:
+    clinic = Clinic(tmp_path)
+    session = clinic.begin(1)
+    clinic.give(1, "tmwt10_speed", 9.0, second=30)
+    clinic.give(1, "tmwt10_speed", 0.5, second=90)
+    clinic.end(1)
+    clinic.gateway.do(2 * DAY_S, "session-correct", session=session, start_us=us(DAY_S + 60))
+    reader = HistoryReader(clinic.store(rolled=rolled))
+    (line,) = make_trend(reader, SUBJECT, Window(us(0), us(10 * DAY_S), "tmwt10_speed", by)).lines
+    assert [(point.value, point.n) for point in line.points] == [(0.5, 1)]
+    reader.close()

@@ -252,3 +252,16 @@ def test_a_text_that_nobody_sees_or_that_turns_others_about_is_refused(text: str
     with pytest.raises(RefusedError, match="label holds a character that cannot be seen"):
         read_change("add-bed", {"bed": "bay-9", "label": text})
     assert read_change("session-mark", {"session": "p-1", "text": "Müller\u2019s 5 °C\n\u05d3\u05d5"})
+
+
+@pytest.mark.parametrize("text", ["", "  ", "\n\t", "\u200b", "\u00a0\u2060", "\u3164", "\u2800 "])
+def test_a_mark_without_anything_to_see_is_refused(ward: WardState, text: str) -> None:
+    ward = changed([("session-start", {"subject": "p-1", "protocol": "6mwt"})], ward)
+    assert refused(ward, "session-mark", session="p-1", text=text) == "a mark needs words: say what happened"
+    assert refused(ward, "session-report", session="p-1", note=text).startswith("nothing is reported")
+    assert changed([("session-mark", {"session": "p-1", "text": "☹ 5 °C"})], ward).sessions[0].marks
+
+
+@pytest.mark.parametrize("name", ["session-pause", "session-resume", "session-end"])
+def test_a_session_that_is_not_named_is_asked_for_with_what_does(ward: WardState, name: str) -> None:
+    assert "give the session's id; of one that is open the pseudonym" in refused(ward, name, subject="p-1")

@@ -11,7 +11,7 @@ import pytest
 
 from config.pseudonym import check_digit
 from gateway.ward.changes import read_change, session_of
-from gateway.ward.corrections import MOST
+from gateway.ward.corrections import MOST, note_on
 from gateway.ward.refusals import RefusedError
 from gateway.ward.registry import Registry, read_state
 from gateway.ward.state import WardState
@@ -203,3 +203,12 @@ def test_erasing_somebody_takes_them_out_of_corrections_and_of_what_waits(regist
     assert (kept.subject, kept.made_subject) == ("p-2", "")
     registry.close()
     assert b'"p-1"' not in (tmp_path / "ward.db").read_bytes()
+
+
+def test_a_pseudonym_of_nobody_on_the_ward_is_taken_with_a_note(ward: WardState) -> None:
+    for subject, words in (("p-l", "nobody of the pseudonym 'p-l' is on this ward"), ("p-1", "")):
+        asked = {"session": name(ward), "subject": subject}
+        assert note_on(ward, "session-correct", asked).get("note", "").startswith(words)
+        assert bool(note_on(ward, "session-correct", asked)) == bool(words)
+    assert note_on(ward, "session-correct", {"session": name(ward), "end_us": at(65)}) == {}
+    assert note_on(ward, "discharge", {"subject": "p-l"}) == {}
