@@ -13,12 +13,12 @@ are; what is told of a stretch of time counts on the day in which that ends.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import orjson
@@ -65,6 +65,8 @@ TURNS: Final = "wb_all__n_turns__sum"
 TRUNK: Final = "lower_back"
 OF_WALKS: Final = frozenset({STEPS, BOUT, TURN, *OF_BOUT})
 STEPS_A_STRIDE: Final = 2
+WHEN: Final[Mapping[str, str]] = {"measurements": "end_us", "minutes": "minute"}
+"""Columns of the history's tables that say when something was: UTC microseconds, and minutes."""
 
 Outcomes = dict[str, float | None]
 
@@ -148,7 +150,10 @@ def _weeks(days: Iterable[Day]) -> list[Week]:
 
 def _sums_of_days(rows: Sequence[Stretch]) -> dict[str, dict[int, tuple[float, bool]]]:
     """Return of each metric the sum of each day, and whether all of it is of good quality."""
-    of = {metric: [row for row in rows if row.metric == metric] for metric in (*QUARTERS, *OCCASIONS)}
+    of: dict[str, list[Stretch]] = {metric: [] for metric in (*QUARTERS, *OCCASIONS)}
+    for row in rows:
+        if row.metric in of:
+            of[row.metric].append(row)
     wear = _WearTime(of[WEAR])
     found: dict[str, dict[int, tuple[float, bool]]] = {}
     for metric, rows_of_it in of.items():
@@ -179,6 +184,7 @@ class _WearTime:
     """For how much of some time a source was worn, by what it told of that itself."""
 
     def __init__(self, rows: Iterable[Stretch]) -> None:
+        self._shares: dict[tuple[str, int, int], float] = {}  # all that a sensor tells of a quarter asks for the same
         self._rows: dict[str, list[Stretch]] = defaultdict(list)
         for row in sorted(rows, key=lambda row: row.end_us):
             self._rows[row.source].append(row)
@@ -198,82 +204,94 @@ class _WearTime:
 
     def share(self, of: Stretch) -> float:
         """Return the same as a share of it."""
-        return self.duration_us(of) / max(1, of.end_us - of.start_us)
+        key = of.source, of.start_us, of.end_us
+        if (known := self._shares.get(key)) is None:
+            known = self._shares[key] = self.duration_us(of) / max(1, of.end_us - of.start_us)
+        return known
 
 
 def _stretches(reader: HistoryReader, sessions: Sequence[PastSession], from_us: int, to_us: int) -> list[Stretch]:
     """Return all that days are made of: rows, and of those that were deleted what their minutes say."""
-    if not sessions:
-        return []
-    metrics = [*QUARTERS, *OCCASIONS, BOUT, TURN, *OF_BOUT]
-    parts, of = _parts(sessions), (sessions[0].subject, sessions[0].simulated)
-    whose = (
-        "s.subject = ? AND s.simulated = ? AND s.metric IN (SELECT value FROM json_each(?))"
-        " AND s.session IN (SELECT value FROM json_each(?))"
-    )
+    within, in_minutes = (from_us, to_us), (from_us // MINUTE_US, -(-to_us // MINUTE_US))
+    metrics = (*QUARTERS, *OCCASIONS, BOUT, TURN, *OF_BOUT)
+    told = _tellers(reader, sessions, metrics, "measurements", within)
+    told_before = _tellers(reader, sessions, (*QUARTERS, *OCCASIONS), "minutes", in_minutes)
     rows = reader.rows(
-        "SELECT s.session, s.devices, s.placement, s.metric, m.start_us, m.end_us, m.value, m.n, m.quality = 0"  # noqa: S608 - our own text
-        f" FROM series s CROSS JOIN measurements m ON m.series = s.id WHERE {whose}"
-        " AND m.end_us >= ? AND m.end_us < ? AND m.quality < 2 AND m.value IS NOT NULL ORDER BY m.end_us",
-        (*of, orjson.dumps(metrics).decode(), parts, from_us, to_us),
-    )  # fmt: skip
+        "SELECT m.series, m.start_us, m.end_us, m.value, m.n, m.quality = 0"
+        " FROM json_each(?) s CROSS JOIN measurements m ON m.series = s.value"
+        " WHERE m.end_us >= ? AND m.end_us < ? AND m.quality < 2 AND m.value IS NOT NULL ORDER BY m.end_us",
+        (orjson.dumps([*told]).decode(), *within),
+    )
     deleted = reader.rows(
-        "SELECT s.session, s.devices, s.placement, s.metric, m.first_us, m.last_us, m.total, m.valued, m.degraded = 0"  # noqa: S608 - our own text
-        f" FROM series s CROSS JOIN minutes m ON m.series = s.id WHERE {whose}"
-        " AND m.kept = 0 AND m.valued > 0 AND m.minute >= ? AND m.minute < ?",
-        (*of, orjson.dumps([*QUARTERS, *OCCASIONS]).decode(), parts, from_us // MINUTE_US, -(-to_us // MINUTE_US)),
-    )  # fmt: skip
-    return [_stretch(*row) for row in (*deleted, *rows)]
+        "SELECT m.series, m.first_us, m.last_us, m.total, m.valued, m.degraded = 0"
+        " FROM json_each(?) s CROSS JOIN minutes m ON m.series = s.value"
+        " WHERE m.kept = 0 AND m.valued > 0 AND m.minute >= ? AND m.minute < ?",
+        (orjson.dumps([*told_before]).decode(), *in_minutes),
+    )
+    return [
+        Stretch(*of[series], *values)
+        for of, found in ((told_before, deleted), (told, rows))
+        for series, *values in found
+    ]
 
 
-def _stretch(session: str, devices: str, placement: str, metric: str, *values: Any) -> Stretch:
-    """Return a row with its source: of hours a sensor; of walking the legs of a session, or its lower back."""
+def _tellers(
+    reader: HistoryReader, sessions: Sequence[PastSession], metrics: Sequence[str], table: str, within: tuple[int, int]
+) -> dict[int, tuple[str, int, str]]:
+    """Return source, rank and metric of each series that tells of some metrics in a table within some time."""
+    if not sessions:
+        return {}
+    subject, simulated = sessions[0].subject, sessions[0].simulated
+    # Of years there are thousands of series: only those that tell of that time are looked at, sum and all.
+    told = reader.rows(
+        f"SELECT id FROM main.series s WHERE subject = ? AND metric IN ({', '.join('?' * len(metrics))}) AND EXISTS"  # noqa: S608 - our own text
+        f" (SELECT 1 FROM main.{table} m WHERE m.series = s.id AND {WHEN[table]} >= ? AND {WHEN[table]} < ?)",
+        (subject, *metrics, *within),
+    )
+    parts = {part for one in sessions for part in one.parts}
+    found = reader.rows(
+        "SELECT id, session, devices, placement, metric, simulated FROM series"
+        " WHERE id IN (SELECT value FROM json_each(?)) AND +subject = ?",
+        (orjson.dumps([one for (one,) in told]).decode(), subject),
+    )
+    of = {row[0]: row for row in found if row[1] in parts and bool(row[5]) == simulated}
+    return {one: _teller(*of[one][1:5]) for (one,) in told if one in of}
+
+
+def _teller(session: str, devices: str, placement: str, metric: str) -> tuple[str, int, str]:
+    """Return source, rank and metric of a series: of hours a sensor; of walking the legs of a session, or its trunk."""
     if metric not in OF_WALKS:
-        return Stretch(f"{session}\n{devices}", PLACES.get(placement, len(PLACES)), metric, *values)
+        return f"{session}\n{devices}", PLACES.get(placement, len(PLACES)), metric
     trunk = placement == TRUNK
-    return Stretch(f"{session}\n{'trunk' if trunk else 'legs'}", int(trunk), metric, *values)
+    return f"{session}\n{'trunk' if trunk else 'legs'}", int(trunk), metric
 
 
 def _partly_deleted(reader: HistoryReader, sessions: Sequence[PastSession], from_us: int, to_us: int) -> list[int]:
     """Return the days of which retention has deleted rows that tell of bouts: it ends within a day, not with it."""
-    if not sessions:
-        return []
+    within = from_us // MINUTE_US, -(-to_us // MINUTE_US)
     found = reader.rows(
-        "SELECT DISTINCT m.minute / 1440 FROM series s CROSS JOIN minutes m ON m.series = s.id WHERE s.subject = ?"
-        " AND s.simulated = ? AND s.metric IN (SELECT value FROM json_each(?)) AND s.session IN"
-        " (SELECT value FROM json_each(?)) AND m.kept = 0 AND m.minute >= ? AND m.minute < ?",
-        (sessions[0].subject, sessions[0].simulated, orjson.dumps([BOUT, *OF_BOUT]).decode(), _parts(sessions),
-         from_us // MINUTE_US, -(-to_us // MINUTE_US)),
-    )  # fmt: skip
+        "SELECT DISTINCT m.minute / 1440 FROM json_each(?) s CROSS JOIN minutes m ON m.series = s.value"
+        " WHERE m.kept = 0 AND m.minute >= ? AND m.minute < ?",
+        (orjson.dumps([*_tellers(reader, sessions, (BOUT, *OF_BOUT), "minutes", within)]).decode(), *within),
+    )
     return [day for (day,) in found]
-
-
-def _parts(sessions: Iterable[PastSession]) -> str:
-    return orjson.dumps([part for one in sessions for part in one.parts]).decode()
 
 
 def _bouts_of_days(rows: Iterable[Stretch]) -> dict[int, dict[str, float]]:
     """Return the outcomes of each day; of a walk that legs and lower back saw, as that told it which saw most of it."""
     seen: list[Stretch] = []
-    values: dict[str, dict[str, list[Stretch]]] = defaultdict(lambda: {metric: [] for metric in (TURN, *OF_BOUT)})
+    values: dict[tuple[str, str], list[Stretch]] = defaultdict(list)
     for row in rows:
         if row.metric == BOUT:
             seen.append(row)
-        elif row.metric in {TURN, *OF_BOUT}:
-            values[row.source][row.metric].append(row)
-    ends = {
-        source: {metric: np.array([row.end_us for row in found], np.int64) for metric, found in of.items()}
-        for source, of in values.items()
-    }
+        elif row.metric == TURN or row.metric in OF_BOUT:
+            values[row.source, row.metric].append(row)
+    known = {of: _Instants(found) for of, found in values.items()}
     bouts: dict[int, list[WalkingBout]] = defaultdict(list)
     legs = set()
     for bout in believed_occasions(seen, _length_us):
-        within = {
-            metric: known[slice(*np.searchsorted(ends[bout.source][metric], (bout.start_us, bout.end_us), "right"))]
-            for metric, known in values.get(bout.source, {}).items()
-        }
         day = bout.end_us // DAY_US
-        bouts[day].append(_bout(bout, within))
+        bouts[day].append(_bout(bout, known))
         if bout.rank == 0:
             legs.add(day)
     found = {day: summarise_bouts(of) for day, of in bouts.items()}
@@ -282,15 +300,36 @@ def _bouts_of_days(rows: Iterable[Stretch]) -> dict[int, dict[str, float]]:
     return found
 
 
-def _bout(bout: Stretch, within: Mapping[str, Sequence[Stretch]]) -> WalkingBout:
-    """Return a bout of what ended within it."""
-    means = {field: _mean(within.get(metric, ())) for metric, field in OF_BOUT.items()}
+def _bout(bout: Stretch, known: Mapping[tuple[str, str], _Instants]) -> WalkingBout:
+    """Return a bout of what ended within it, as its own source told that."""
+    of = {metric: known.get((bout.source, metric), NOTHING) for metric in (TURN, *OF_BOUT)}
+    means = {field: of[metric].mean(bout) for metric, field in OF_BOUT.items()}
     if math.isnan(means["stride_duration_s"]):
         means["stride_duration_s"] = 60.0 * STEPS_A_STRIDE / means["cadence_spm"]
-    return WalkingBout(bout.value, bout.n, len(within.get(TURN, ())), **means)
+    return WalkingBout(bout.value, bout.n, of[TURN].count(bout), **means)
 
 
-def _mean(rows: Sequence[Stretch]) -> float:
-    """Return the mean of those of good quality; where there are none, of all: as a trend does."""
-    values = [row.value for row in rows if row.is_good] or [row.value for row in rows]
-    return float(np.mean(values)) if values else math.nan
+class _Instants:
+    """What one source told of one metric, the oldest first, by when it ended."""
+
+    def __init__(self, rows: Sequence[Stretch]) -> None:
+        good = [row for row in rows if row.is_good]
+        self._ends = [row.end_us for row in rows]
+        self._values = np.array([row.value for row in rows], float)
+        self._good_ends = [row.end_us for row in good]
+        self._good_values = np.array([row.value for row in good], float)
+
+    def count(self, bout: Stretch) -> int:
+        """Return how many ended within a bout."""
+        return bisect_right(self._ends, bout.end_us) - bisect_right(self._ends, bout.start_us)
+
+    def mean(self, bout: Stretch) -> float:
+        """Return the mean of those of good quality within a bout; where there are none, of all: as a trend does."""
+        for ends, values in ((self._good_ends, self._good_values), (self._ends, self._values)):
+            within = values[bisect_right(ends, bout.start_us) : bisect_right(ends, bout.end_us)]
+            if within.size:
+                return float(np.add.reduce(within) / within.size)  # as np.mean, without its asking what it has got
+        return math.nan
+
+
+NOTHING: Final = _Instants(())

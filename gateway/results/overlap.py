@@ -42,6 +42,8 @@ def own_shares(stretches: Sequence[Stretch], doubt: Callable[[Stretch], Any]) ->
         stretches: In any order.
         doubt: How much a stretch is doubted, as a key to sort by; equal only for one source.
     """
+    if len({one.source for one in stretches}) < 2:
+        return [1.0] * len(stretches)
     doubts = [doubt(one) for one in stretches]
     covered: dict[int, list[tuple[int, int]]] = defaultdict(list)
     newest: list[int] = []
@@ -52,7 +54,10 @@ def own_shares(stretches: Sequence[Stretch], doubt: Callable[[Stretch], Any]) ->
             if stretches[j].source != one.source:
                 covered[max(i, j, key=doubts.__getitem__)].append((one.start_us, min(one.end_us, stretches[j].end_us)))
         newest.append(i)
-    return [1.0 - _covered_us(covered[i]) / max(1, one.end_us - one.start_us) for i, one in enumerate(stretches)]
+    return [
+        1.0 - _covered_us(covered[i]) / max(1, one.end_us - one.start_us) if i in covered else 1.0
+        for i, one in enumerate(stretches)
+    ]
 
 
 def believed_occasions(stretches: Iterable[Stretch], weight: Callable[[Stretch], float]) -> Iterator[Stretch]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from dsp.catalogue import CATALOGUE, METRICS
 from gateway.history.minutes import MINUTE_US
@@ -29,6 +29,7 @@ LEFT_OUT = frozenset({"event", "device"})
 GOOD_SHARE = 0.5
 """Of the values of a session: where fewer are of good quality, the session's value is degraded. A proposal of ours."""
 NOT_EVENTS = [metric.id for metric in METRICS if not {metric.kind, metric.group} & LEFT_OUT]
+PLACES = {metric: place for place, metric in enumerate(CATALOGUE)}
 AT_ONCE = 400
 """Sessions of one query: SQLite takes some thousand values."""
 
@@ -114,8 +115,7 @@ def measured_in(
 
 def order(metric: str) -> int:
     """Return the place of a metric in the catalogue, tests first."""
-    about = CATALOGUE[metric]
-    return (0 if about.kind == "test" else 1000) + list(CATALOGUE).index(metric)
+    return (0 if CATALOGUE[metric].kind == "test" else 1000) + PLACES[metric]
 
 
 def _sensors(devices: str, placement: str, kinds: dict[str, str]) -> Sensors:
@@ -177,22 +177,35 @@ def counted(reader: HistoryReader, which: str) -> str:
     columns = "series, minute, valued, total, first_us, last_us"
     return (
         f"SELECT {columns} FROM minutes WHERE series IN ({which})"  # noqa: S608 - our own text
-        f" UNION ALL SELECT {columns} FROM {uncounted(reader)} WHERE series IN ({which})"
+        f" UNION ALL SELECT {columns} FROM {uncounted(reader).rows} WHERE series IN ({which})"
     )
 
 
-def uncounted(reader: HistoryReader) -> str:
-    """Return a table of the rows that are in no minute yet, as if each were one."""
+def uncounted(reader: HistoryReader) -> Uncounted:
+    """Return the rows that are in no minute yet."""
     found = reader.rows("SELECT rolled_id, (SELECT coalesce(max(id), 0) FROM measurements) FROM upkeep", ())
     rolled, newest = found[0] if found else (0, 0)
-    series = "+series AS series" if newest - rolled <= UNCOUNTED_MOST else "series"  # few are found by their ids
-    return (
-        f"(SELECT {series}, end_us / {MINUTE_US} AS minute, 1 AS n, quality = 1 AS degraded, quality = 2 AS invalid,"  # noqa: S608 - our own text
+    few = newest - rolled <= UNCOUNTED_MOST
+    return Uncounted(
+        f"(SELECT series, end_us / {MINUTE_US} AS minute, 1 AS n, quality = 1 AS degraded, quality = 2 AS invalid,"  # noqa: S608 - our own text
         " quality < 2 AND value IS NOT NULL AS valued, CASE WHEN quality < 2 THEN coalesce(value, 0.0) ELSE 0.0 END"
         " AS total, CASE WHEN quality < 2 THEN value END AS low, CASE WHEN quality < 2 THEN value END AS high,"
-        " start_us AS first_us, end_us AS last_us"
-        f" FROM measurements WHERE id > {rolled})"
+        f" start_us AS first_us, end_us AS last_us FROM measurements WHERE id > {rolled})",
+        # Read once, without their sums: whoever has thousands of series need not look for rows in each.
+        f"s.id IN (SELECT series FROM main.measurements WHERE id > {rolled})" if few else "TRUE",  # noqa: S608
     )
+
+
+class Uncounted(NamedTuple):
+    """Rows that are in no minute yet, for a query.
+
+    Attributes:
+        rows: A table of them, as if each were a minute; to be asked by series.
+        has_some: The condition that a series ``s`` may have such; always true where there are very many.
+    """
+
+    rows: str
+    has_some: str
 
 
 def nearest(measured: Iterable[Measured], algorithm: str) -> Measured | None:

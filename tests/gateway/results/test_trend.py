@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gateway.history.reader import HistoryReader
+from gateway.history.row_sums import row_sum
 from gateway.results.milestones import WEEK_US, monday
 from gateway.results.past_sessions import UnknownSubjectError
 from gateway.results.trend import DAY_US, By, Trend, Window, make_trend
@@ -45,6 +47,28 @@ def test_each_session_is_a_point_and_what_was_discarded_is_none(reader: HistoryR
     (line,) = found.lines
     assert [point.value for point in line.points] == pytest.approx([0.5, 0.6, 0.8])
     assert len({point.session for point in line.points}) == 3
+
+
+def test_rows_that_are_in_no_minute_yet_are_not_looked_for_in_each_series(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each row that is looked at has its sum made: of some thousand series and rows that took most of a minute."""
+    looked_at = []
+
+    def counting(*of: Any) -> int | None:
+        looked_at.append(of)
+        return row_sum(*of)
+
+    clinic, days = Clinic(tmp_path), 24
+    for day in range(1, days + 1):
+        clinic.test(day, 0.5 + day / 100)
+    monkeypatch.setattr("gateway.history.row_sums.row_sum", counting)
+    reader = HistoryReader(clinic.store(rolled=False))
+    looked_at.clear()
+    (line,) = trend(reader).lines
+    reader.close()
+    assert [point.value for point in line.points] == pytest.approx([0.5 + day / 100 for day in range(1, days + 1)])
+    assert days <= len(looked_at) <= 4 * days
 
 
 def test_a_week_is_the_mean_of_its_days_and_a_week_without_is_no_point(reader: HistoryReader) -> None:
