@@ -227,7 +227,7 @@ def last_uses(path: Path, prefix: str) -> dict[str, int]:
         for time_us, body in file.execute(
             "SELECT time_us, body FROM entries WHERE instr(body, ?) ORDER BY n", (prefix,)
         ):
-            fields = _fields(body)
+            fields = fields_of(body)
             user = fields.get("user")
             if isinstance(user, str) and user.startswith(prefix) and fields.get("what") != "refused":
                 found[user] = time_us
@@ -239,7 +239,7 @@ def _checked(file: sqlite3.Connection) -> Iterator[Entry]:
     erased = recorded = 0
     for n, body in file.execute("SELECT n, body FROM entries ORDER BY n"):
         rows = file.execute("SELECT place, slot, subject, session, salt FROM people WHERE n = ?", (n,)).fetchall()
-        fields = _fields(body)
+        fields = fields_of(body)
         sums = _sums(fields)
         trouble = _trouble(n, body, fields, (upto, head), rows)
         erased += len(sums) - len(rows)
@@ -276,7 +276,8 @@ def _number(fields: Mapping[str, Any], key: str) -> int:
     return found if type(found) is int else 0
 
 
-def _fields(body: str) -> dict[str, Any]:
+def fields_of(body: str) -> dict[str, Any]:
+    """Return the fields of an entry; none where it is no object."""
     try:
         fields = orjson.loads(body)
     except orjson.JSONDecodeError:

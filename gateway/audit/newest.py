@@ -10,9 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
-import orjson
-
-from gateway.audit.access_log import Person
+from gateway.audit.access_log import Person, fields_of
 from gateway.history.reader import HistoryReader
 
 PAGE: Final = 50
@@ -74,7 +72,7 @@ def newest_records(path: Path, wanted: Wanted) -> Page[Record]:
             (wanted.kind, wanted.from_us, wanted.to_us, at, epoch, seq, PAGE + 1),
         )
     older = "-".join(map(str, (rows[PAGE - 1][2], *rows[PAGE - 1][4:]))) if len(rows) > PAGE else ""
-    records = [Record(gateway, what, at_us, _fields(body)) for gateway, what, at_us, body, *_ in rows[:PAGE]]
+    records = [Record(gateway, what, at_us, fields_of(body)) for gateway, what, at_us, body, *_ in rows[:PAGE]]
     return Page(records, older)
 
 
@@ -91,7 +89,8 @@ def newest_looks(path: Path, wanted: Wanted) -> Page[Look]:
         ).fetchall()
         about = "SELECT slot, subject, session FROM people WHERE n = ? ORDER BY place"
         looks = [
-            Look(at, _fields(body), [Person(*row) for row in file.execute(about, (n,))]) for n, at, body in rows[:PAGE]
+            Look(at, fields_of(body), [Person(*row) for row in file.execute(about, (n,))])
+            for n, at, body in rows[:PAGE]
         ]
     return Page(looks, str(rows[PAGE - 1][0]) if len(rows) > PAGE else "")
 
@@ -150,11 +149,3 @@ def _numbers(cursor: str, n: int) -> list[int]:
     if len(numbers) != n:
         raise ValueError(cursor)
     return numbers
-
-
-def _fields(body: str) -> dict[str, Any]:
-    try:
-        fields = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return fields if isinstance(fields, dict) else {}

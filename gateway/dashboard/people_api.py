@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sqlite3
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,8 @@ from gateway.audit import newest
 from gateway.dashboard import signin
 from gateway.dashboard.openid_provider import PROVIDER
 from gateway.dashboard.records_view import (
+    Json,
+    Kinds,
     Records,
     audit_view,
     chains_view,
@@ -61,40 +64,39 @@ async def people(request: web.Request) -> web.Response:
 
 async def audit(request: web.Request) -> web.Response:
     """Tell what was done, the newest first."""
-    wanted = _wanted(request)
-    if signin.GATE not in request.app:
-        return _without_users()
-    if wanted is None:
-        return _json({"error": NEEDED}, 400)
     records = request.app[RECORDS]
-    signin.note_look(request, "audit")
-    try:
-        kinds, _ = await records.kinds.get()
-        page = await asyncio.to_thread(newest.newest_records, records.history, wanted)
-    except ValueError:
-        return _json({"error": NEEDED}, 400)
-    except (sqlite3.Error, OSError) as error:
-        return _unread(error)
-    return _json(audit_view(page, kinds))
+
+    def read(wanted: newest.Wanted, kinds: Kinds) -> Json:
+        return audit_view(newest.newest_records(records.history, wanted), kinds[0])
+
+    return await _entries(request, "audit", read)
 
 
 async def looks(request: web.Request) -> web.Response:
     """Tell who looked at what, the newest first."""
-    wanted = _wanted(request)
+    records = request.app[RECORDS]
+
+    def read(wanted: newest.Wanted, kinds: Kinds) -> Json:
+        return looks_view(newest.newest_looks(records.looks, wanted), kinds[1])
+
+    return await _entries(request, "access-log", read)
+
+
+async def _entries(request: web.Request, what: str, read: Callable[[newest.Wanted, Kinds], Json]) -> web.Response:
+    """Tell a page of a record; that it was looked at stands in the log under ``what``."""
     if signin.GATE not in request.app:
         return _without_users()
+    wanted = _wanted(request)
     if wanted is None:
         return _json({"error": NEEDED}, 400)
-    records = request.app[RECORDS]
-    signin.note_look(request, "access-log")
+    signin.note_look(request, what)
     try:
-        _, kinds = await records.kinds.get()
-        page = await asyncio.to_thread(newest.newest_looks, records.looks, wanted)
+        kinds = await request.app[RECORDS].kinds.get()
+        return _json(await asyncio.to_thread(read, wanted, kinds))
     except ValueError:
         return _json({"error": NEEDED}, 400)
     except (sqlite3.Error, OSError) as error:
         return _unread(error)
-    return _json(looks_view(page, kinds))
 
 
 async def chains(request: web.Request) -> web.Response:

@@ -34,6 +34,8 @@ from gateway.texts.languages import text
 
 Json = dict[str, Any]
 Made = TypeVar("Made")
+Kinds = tuple[list[str], list[str]]
+"""Of things that are in the audit, and in the log of who looked at what."""
 
 KEPT_S: Final = 60.0
 """What costs a look at all entries is found once in so long, however often it is asked for."""
@@ -102,7 +104,7 @@ class Records:
     data: Path
     sharing: bool
     checked: Kept[Checked] = field(init=False)
-    kinds: Kept[tuple[list[str], list[str]]] = field(init=False)
+    kinds: Kept[Kinds] = field(init=False)
     used: Kept[tuple[dict[str, int], dict[str, int]]] = field(init=False)
 
     def __post_init__(self) -> None:
