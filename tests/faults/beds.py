@@ -35,6 +35,8 @@ FRESH_S = 1.5
 """Age of a sample of the slowest device, in a status that comes once a second."""
 SAME_EVENT_US = 100_000
 """Two events of one foot within this are one event told twice: nobody steps ten times a second."""
+TOLD_ANEW = frozenset({"posture"})
+"""What holds from an instant on is told once more when more is known of it (`dsp.posture.person`)."""
 
 T = TypeVar("T")
 
@@ -210,7 +212,8 @@ def doubled(measurements: Sequence[Measurement]) -> int:
     last: dict[tuple[object, ...], int] = {}
     count = 0
     for m in sorted((m for m in measurements if m.start_us == m.end_us), key=lambda m: m.end_us):
-        key = (m.metric, m.side, m.devices, m.value)  # a state that is told with another value has changed
+        known = m.quality if m.metric in TOLD_ANEW else ""
+        key = (m.metric, m.side, m.devices, m.value, known)  # a state that is told with another value has changed
         count += m.end_us - last.get(key, -SAME_EVENT_US) < SAME_EVENT_US
         last[key] = m.end_us
     return count

@@ -180,6 +180,9 @@ def test_an_event_that_is_reported_twice_is_seen() -> None:
     other = replace(soon, devices=("dot-9",))
     assert doubled([one, later, other]) == 0
     assert doubled([one, soon, later, other]) == 1
+    posture = replace(one, metric="posture")
+    assert doubled([posture, replace(posture, quality="degraded")]) == 0, "more is known of it"
+    assert doubled([posture, posture]) == doubled([one, replace(one, quality="degraded")]) == 1
     assert (excess([one, one, soon], [one]), excess([one], [one, soon])) == (2, 0)
 
 
