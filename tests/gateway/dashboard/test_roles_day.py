@@ -236,7 +236,7 @@ async def test_a_physio_tests_corrects_and_hands_over_a_report(ward: Ward, peopl
     assert address is not None
     report = await opened(people["clinician"], ward, "")
     await report.goto(address)
-    await expect(report.locator("h1")).to_contain_text(f"Session report: {SUBJECT}, 10mwt")
+    await expect(report.locator("h1")).to_contain_text(f"Session report: {SUBJECT}, 10-metre walk")
     await expect(report.locator("form.session")).to_contain_text("clinician-1 (clinician)")
     await expect(report.get_by_role("button", name="Sign out")).to_be_visible()
     await expect(report.locator(".results thead").first).to_contain_text("Change from the previous")
