@@ -7,7 +7,7 @@ import asyncio
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
-from drivers.errors import AdapterError, AmbiguousDeviceError
+from drivers.errors import AmbiguousDeviceError
 from drivers.transport.placement import Offer, choose
 from drivers.transport.radio import Radio
 from drivers.transport.search import LISTEN_S, Search, Wanted
@@ -82,13 +82,6 @@ class Searches:
                 heard = True
         if heard:  # what nobody looks for decides nothing: hundreds of devices may advertise ten times a second
             self._decide()
-
-    def fail(self, problem: AdapterError) -> None:
-        """End every search with what is wrong."""
-        for future in self._waiting:
-            if not future.done():
-                future.set_exception(problem)
-        self._waiting.clear()
 
     def _decide(self) -> None:
         """Give every search its device that has one; those by address first, and no device to two."""

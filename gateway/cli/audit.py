@@ -60,13 +60,6 @@ def table(links: list[Link]) -> Table:
     return shown
 
 
-def _when(time_us: int) -> str:
-    try:
-        return f"{datetime.fromtimestamp(time_us / MICRO, UTC):%Y-%m-%d %H:%M:%S}"
-    except (OverflowError, ValueError, OSError):  # a year that no calendar has
-        return f"{time_us} us"
-
-
 def verdict(links: list[Link], cut: int) -> Text:
     """Return the last line."""
     found = judge(links, cut)

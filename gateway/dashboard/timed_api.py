@@ -98,14 +98,14 @@ async def test(request: web.Request) -> web.Response:
     of_bed = [one for one in ward.slot(bed).results if is_of(session["id"], one.session)]
     results = [m for m in kept if CATALOGUE[m.metric].kind in RESULTS]
     results += [one for one in of_bed if one not in results]
-    outside = {*gone, *(m.metric for m in results if ward.registry.cuts_off(m))}
+    cut = [m for m in results if ward.registry.cuts_off(m)]
     return _answer({
         "session": session["id"],
         "state": "discarded" if session.get("discarded") else session.get("state", "ended"),
         "trace": trace and trace.as_json(),
         "events": [result_json(m) for m in kept if m.metric in EVENTS][-MOST_EVENTS:],
-        "results": [result_json(m) for m in results if not ward.registry.cuts_off(m)],
-        "outside": sorted(outside),
+        "results": [result_json(m) for m in results if m not in cut],
+        "outside": sorted({*gone, *(m.metric for m in cut)}),
         "problem": problem,
     })  # fmt: skip
 
