@@ -339,3 +339,8 @@ class Settings(Section):
     slot: list[Slot] = Field(default_factory=list, description="The beds and bays.")
     simulated: bool = Field(default=False, description="Mark everything as simulated; the demo does.")
     speed: float = Field(1.0, gt=0, le=100, description="Simulated time runs this many times as fast; only simulated.")
+
+    @property
+    def history_file(self) -> Path:
+        """Where the historian's database lies, or will."""
+        return self.historian.database or self.site.data / "history.db"

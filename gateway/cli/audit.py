@@ -21,7 +21,7 @@ MICRO = 1_000_000
 
 def audit(settings: Settings, *, as_json: bool) -> int:
     """Print the audit; return the exit status: 0 if every chain is whole. Raises UsageError without a history."""
-    path = settings.historian.database or settings.site.data / "history.db"
+    path = settings.history_file
     if not path.is_file():
         raise UsageError(f"{path}: there is no such history; run this where the historian runs")
     chains, cut = read(path, sharing=settings.historian.share is not None)

@@ -34,7 +34,7 @@ def show(path: Path, settings: Settings) -> None:
         "gateway": f"{settings.site.site}/{settings.site.gateway}{' (simulated)' if settings.simulated else ''}",
         "data": str(settings.site.data),
         "broker": f"embedded, in {settings.site.data / FOLDER}" if broker.embedded else f"{where(broker)}, {how}",
-        "history": str(settings.historian.database or settings.site.data / "history.db"),
+        "history": str(settings.history_file),
         "store": f"{store.kind} at {without_password(store.url)}" if store else "none",
         "bands": bands,
         "dashboard": f"http{'s' if settings.dashboard.cert_file else ''}://{settings.dashboard.host}:{settings.dashboard.port}",

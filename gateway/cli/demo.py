@@ -216,7 +216,7 @@ async def _summary(console: Terminal, settings: Settings, flow: Flow, children: 
     simulators, historian, dashboard, gateway = children
     await asyncio.gather(gateway.stop(), dashboard.stop())  # the gateway finishes and sends what it has
     await asyncio.gather(historian.stop(), simulators.stop())  # the historian stores what it got
-    history = HistoryReader(settings.historian.database or settings.site.data / "history.db")
+    history = HistoryReader(settings.history_file)
     stored = history.count()
     history.close()
     devices = status.get("devices", [])

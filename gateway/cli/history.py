@@ -45,7 +45,7 @@ def history(
     action: str, settings: Settings, subject: str, *, yes: bool, dry_run: bool, delete_files: bool, confirm: bool
 ) -> int:
     """Carry out the command; return the exit status. Raises UsageError for what cannot be done."""
-    path = settings.historian.database or settings.site.data / "history.db"
+    path = settings.history_file
     if not path.is_file():
         raise UsageError(f"{path}: there is no such history; run this where the historian runs")
     if action == "retention":

@@ -50,7 +50,7 @@ def write(settings: Settings, wanted: Wanted, *, html: Path | None, pdf_file: Pa
 
 def open_reader(settings: Settings) -> HistoryReader:
     """Return a reader of the history; raises UsageError where there is none."""
-    path = settings.historian.database or settings.site.data / "history.db"
+    path = settings.history_file
     if not path.is_file():
         raise UsageError(f"{path}: there is no such history; run this where the historian runs")
     return HistoryReader(path)

@@ -17,7 +17,7 @@ MOST_SHOWN = 5  # troubles of the log; one is enough to know that it is not whol
 
 def verify(settings: Settings) -> int:
     """Print a line for each record that is on this computer; return 0 if all of them are whole. Raises UsageError."""
-    history = settings.historian.database or settings.site.data / "history.db"
+    history = settings.history_file
     looks = settings.site.data / access_log.NAME
     if not history.is_file() and not looks.is_file():
         raise UsageError(f"neither {history} nor {looks} is there: run this where the historian or the dashboard runs")

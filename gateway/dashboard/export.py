@@ -29,7 +29,7 @@ NEEDED = "subject is needed, a pseudonym; from_us and to_us may be there, micros
 
 def add_routes(app: web.Application, settings: Settings) -> None:
     """Add the route."""
-    app[HISTORY] = settings.historian.database or settings.site.data / "history.db"
+    app[HISTORY] = settings.history_file
     app.router.add_get("/api/export", export)
 
 

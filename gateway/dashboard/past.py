@@ -1,11 +1,13 @@
-"""What was: the one place where the dashboard touches the history."""
+"""What was: where the dashboard opens the history, and what curve it gives of it."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
-from weakref import finalize
+
+from aiohttp import web
 
 from config.settings import Settings
 from gateway.history.reader import HistoryReader, Point, Session
@@ -77,9 +79,23 @@ Past = Callable[[Question], Curve]
 """A question to its answer; may block. Raises sqlite3.Error."""
 
 
-def open_past(settings: Settings) -> Past:
-    """Return a reader of the history that the settings name; it may appear later than we do."""
-    reader = HistoryReader(settings.historian.database or settings.site.data / "history.db")
+def open_history(app: web.Application, settings: Settings) -> HistoryReader:
+    """Return a reader of the history, which may appear later than we do; it is closed when the dashboard ends.
+
+    Curves, results and timed tests have one each: a trend of three years lets no bed wait for its curve.
+    """
+    reader = HistoryReader(settings.history_file)
+
+    async def close(app: web.Application) -> None:
+        del app
+        await asyncio.to_thread(reader.close)
+
+    app.on_cleanup.append(close)
+    return reader
+
+
+def past_of(reader: HistoryReader) -> Past:
+    """Return who answers from a history."""
 
     def read(question: Question) -> Curve:
         whose = _whose(reader, question)
@@ -99,7 +115,6 @@ def open_past(settings: Settings) -> Past:
             _had_others(reader, question, whose.subject, whose.simulated, whose.first_us),
         )
 
-    finalize(read, reader.close)  # whoever asks has nothing to close
     return read
 
 

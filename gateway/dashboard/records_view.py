@@ -121,7 +121,7 @@ class Records:
 
 def records_of(settings: Settings) -> Records:
     """Return where the records of these settings are."""
-    history = settings.historian.database or settings.site.data / "history.db"
+    history = settings.history_file
     return Records(history, settings.site.data, settings.historian.share is not None)
 
 

@@ -25,6 +25,7 @@ from gateway.audit.access_log import Person
 from gateway.dashboard import pages, signin
 from gateway.dashboard.language import LANGUAGES, links
 from gateway.dashboard.looks import LONGEST_ID
+from gateway.dashboard.past import open_history
 from gateway.history.reader import HistoryReader
 from gateway.results import page, pdf
 from gateway.results.bands import band_groups
@@ -65,8 +66,7 @@ RESULTS = web.AppKey("results", Results)
 
 def add_routes(app: web.Application, settings: Settings) -> None:
     """Add the pages and their API; raises ConfigError where a band file cannot be used."""
-    path = settings.historian.database or settings.site.data / "history.db"
-    app[RESULTS] = Results(HistoryReader(path), band_groups(settings), pdf.program() is not None)
+    app[RESULTS] = Results(open_history(app, settings), band_groups(settings), pdf.program() is not None)
     app.router.add_get(f"/report/{{session:{SESSION}}}", report_page)
     app.router.add_get(f"/report/{{session:{SESSION}}}/pdf", report_pdf)
     app.router.add_get(f"/api/report/{{session:{SESSION}}}", report_data)
@@ -74,11 +74,6 @@ def add_routes(app: web.Application, settings: Settings) -> None:
     app.router.add_get(f"/api/trend/{{subject:{SUBJECT}}}", trend_data)
     app.router.add_get(f"/api/days/{{subject:{SUBJECT}}}", days_data)
     app.router.add_get("/api/bands", bands)
-    app.on_cleanup.append(_close)
-
-
-async def _close(app: web.Application) -> None:
-    await asyncio.to_thread(app[RESULTS].reader.close)
 
 
 async def report_page(request: web.Request) -> web.Response:

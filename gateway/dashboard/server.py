@@ -51,7 +51,7 @@ from gateway.dashboard.live import Live
 from gateway.dashboard.looks import LOOKS, Looks, whose
 from gateway.dashboard.outside_text import clean
 from gateway.dashboard.parts import PARTS, Parts
-from gateway.dashboard.past import Past, Question, open_past
+from gateway.dashboard.past import Past, Question, open_history, past_of
 from gateway.dashboard.proxies import PROXIES, Proxies
 from gateway.dashboard.site import Site
 from gateway.dashboard.users import Users
@@ -120,12 +120,12 @@ def make_app(settings: Settings, *, past: Past | None = None, users: Users | Non
         those_who_ask.let_in(app, settings, users)
     app[LOOKS] = Looks(_open_log(settings) if users is not None else None)
     app[SUPERVISION] = Supervision()
-    app[PARTS] = Parts(site, feed, live, past or open_past(settings), time.monotonic())
-    app[ward_api.API], app[timed_api.API] = ward_api.WardApi(site, feed, requests), timed_api.make_api(settings, site)
+    app[PARTS] = Parts(site, feed, live, past or past_of(open_history(app, settings)), time.monotonic())
+    app[ward_api.API] = ward_api.WardApi(site, feed, requests)
     app.on_response_prepare.extend([add_headers, note_streams])
     app.cleanup_ctx.append(_run_parts)
     app.on_shutdown.append(_let_viewers_go)
-    _add_routes(app, settings)
+    _add_routes(app, settings, site)
     return app
 
 
@@ -135,7 +135,7 @@ def _open_log(settings: Settings) -> AccessLog:
     return AccessLog(settings.site.data / access_log.NAME, keep_days=keep_days, keep_people_days=people_days)
 
 
-def _add_routes(app: web.Application, settings: Settings) -> None:
+def _add_routes(app: web.Application, settings: Settings, site: Site) -> None:
     for path, name in PATHS.items():
         app.router.add_get(path, _page(name, settings.speed, app[LANGUAGES]))
     live_api.add_routes(app, NAME)
@@ -149,7 +149,7 @@ def _add_routes(app: web.Application, settings: Settings) -> None:
     openapi.add_routes(app)
     export.add_routes(app, settings)
     results_api.add_routes(app, settings)
-    timed_api.add_routes(app, NAME)
+    timed_api.add_routes(app, settings, site, NAME)
     notices_api.add_routes(app)
     fleet_api.add_routes(app)
     people_api.add_routes(app, settings)

@@ -21,6 +21,7 @@ from gateway.dashboard import signin
 from gateway.dashboard.forms import OURS, read_forms
 from gateway.dashboard.looks import people
 from gateway.dashboard.page_states import unknown
+from gateway.dashboard.past import open_history
 from gateway.dashboard.registry import is_of
 from gateway.dashboard.site import Site
 from gateway.dashboard.slot_state import RESULTS
@@ -55,14 +56,10 @@ class TimedApi:
 API = web.AppKey("timed tests", TimedApi)
 
 
-def make_api(settings: Settings, site: Site) -> TimedApi:
-    """Return what the handlers need."""
-    history = HistoryReader(settings.historian.database or settings.site.data / "history.db")
-    return TimedApi(site, TimedTraces(site), history, settings.dashboard.forms_folder)
-
-
-def add_routes(app: web.Application, name: str) -> None:
+def add_routes(app: web.Application, settings: Settings, site: Site, name: str) -> None:
     """Add the routes; ``name`` is the pattern of an id."""
+    history = open_history(app, settings)
+    app[API] = TimedApi(site, TimedTraces(site), history, settings.dashboard.forms_folder)
     app.router.add_get("/api/tests", tests)
     app.router.add_get(f"/api/test/{{bed:{name}}}", test)
 

@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
@@ -94,7 +93,7 @@ class Historian:
         self, settings: Settings, *, now: Callable[[], float] = time.time, rng: random.Random | None = None,
         stop: threading.Event | None = None,
     ) -> None:  # fmt: skip
-        self.path = database(settings)
+        self.path = settings.history_file
         self._topics = Topics(settings.site.site, "+")
         rng = rng or random.Random()
         self._troubles = Troubles()
@@ -299,11 +298,6 @@ def link_of(settings: Settings, topics: Topics, shared_id: str | None, handler: 
         manual_ack=True,
         rng=rng,
     )
-
-
-def database(settings: Settings) -> Path:
-    """Return where the history of a site lies."""
-    return settings.historian.database or settings.site.data / "history.db"
 
 
 async def run_historian(settings: Settings) -> None:

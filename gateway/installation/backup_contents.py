@@ -61,7 +61,7 @@ def contents(settings: Settings, configuration: Path, on_link: OnLink = lambda _
     Raises:
         LinkedError: One of the databases is a link: without it there would be no use in a backup.
     """
-    history = settings.historian.database or settings.site.data / "history.db"
+    history = settings.history_file
     data = sorted(_of_data(settings), key=lambda path: (_rank(path, settings.site.data), path == history, str(path)))
     groups = (
         *(("data", path, settings.site.data) for path in data if path != history),

@@ -18,7 +18,7 @@ from config.errors import ConfigError
 from config.loader import load
 from config.settings import Settings
 from gateway.installation.errors import InstallationError, OlderError, RefusedError, SignatureError, WentBackError
-from gateway.installation.forms import forms, forms_here, history_path, misfits
+from gateway.installation.forms import forms, forms_here, misfits
 from gateway.installation.journal import Change, Journal, Kind
 from gateway.installation.one_file import BESIDE, is_one_file, take_apart
 from gateway.installation.package import Package, bring, read_package, unpack
@@ -243,7 +243,7 @@ class Changer:
         self._compare_forms(new, settings)
         self._say(f"copying data and configuration of before to {settings.site.data}")
         try:
-            keep(settings.site.data, history_path(settings), Path(change.config), self._say)
+            keep(settings.site.data, settings.history_file, Path(change.config), self._say)
         except (OSError, sqlite3.Error) as error:
             raise RefusedError(f"data and configuration cannot be copied: {error}") from error
         old = Program(self._versions.program(change.old), change.old, settings.site.data)

@@ -38,16 +38,11 @@ def forms() -> Forms:
     }
 
 
-def history_path(settings: Settings) -> Path:
-    """Return where the history of a configuration lies."""
-    return settings.historian.database or settings.site.data / "history.db"
-
-
 def forms_here(settings: Settings) -> dict[str, tuple[Path, int]]:
     """Return the files that are here, by kind, with the version of each; what cannot be read is left out."""
     data = settings.site.data
     databases = {
-        "outbox": data / "outbox.db", "history": history_path(settings), "ward": data / "ward.db",
+        "outbox": data / "outbox.db", "history": settings.history_file, "ward": data / "ward.db",
         "access": data / access_log.NAME,
     }  # fmt: skip
     objects = {"notices": (data / kept_notices.NAME, "v"), "known-devices": (data / known_devices.FILE, "version")}

@@ -115,7 +115,7 @@ def _subjects(settings: Settings) -> Iterator[str]:
     yield from _column(ward, "SELECT DISTINCT json_extract(fields, '$.subject') FROM changes")
     yield from _column(data / access_log.NAME, "SELECT DISTINCT subject FROM people")
     for query in OF_HISTORY:
-        yield from _column(settings.historian.database or data / "history.db", query)
+        yield from _column(settings.history_file, query)
 
 
 def _labels(settings: Settings) -> Iterator[str]:
@@ -131,7 +131,7 @@ def _people(settings: Settings) -> Iterator[str]:
     for path in (settings.dashboard.users_file, *(data / name for name in LINES)):
         yield from (str(fields.get("name", "")) for fields in _json_lines(path))
     yield from _column(data / access_log.NAME, "SELECT DISTINCT json_extract(body, '$.user') FROM entries")
-    history = settings.historian.database or data / "history.db"
+    history = settings.history_file
     yield from _column(history, "SELECT DISTINCT person FROM ward_corrections")
     workers = _column(ward_path(settings), 'SELECT DISTINCT "by" FROM changes')
     yield from (name for name in workers if name not in WORKERS)

@@ -176,7 +176,7 @@ def kernel_cache() -> str:
 
 def counts(settings: Settings) -> dict[str, dict[str, int]]:
     """Return how many rows each table of each database has, up to a limit; never what is in them."""
-    history = settings.historian.database or settings.site.data / "history.db"
+    history = settings.history_file
     paths = (settings.site.data / "outbox.db", settings.site.data / "ward.db", history)
     return {path.name: found for path in paths if (found := _rows(path))}
 

@@ -37,7 +37,7 @@ def trace_of_ward(settings: Settings, ask_broker: AskBroker | None) -> str:
 
 def _stored(settings: Settings) -> str:
     """Return what the history of this computer shows, in words: a damaged one is a trace, one being made none."""
-    path = (settings.historian.database or settings.site.data / "history.db").absolute()
+    path = settings.history_file.absolute()
     if not path.exists():
         return ""
     try:

@@ -147,7 +147,7 @@ def judge_users(file: Path | None) -> Finding | None:
 
 def judge_data(settings: Settings) -> Finding | None:
     """Databases that are there belong to this user, or may be written by it; None where all are."""
-    history = settings.historian.database or settings.site.data / "history.db"
+    history = settings.history_file
     for path in dict.fromkeys((*(settings.site.data / name for name in DATABASES), history)):
         for file in (path, path.with_name(f"{path.name}-wal")):
             if os.access(file, os.F_OK) and not os.access(file, os.R_OK | os.W_OK):

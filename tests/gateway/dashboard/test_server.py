@@ -8,7 +8,9 @@ import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -17,6 +19,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from config.settings import Broker, Dashboard, Settings
+from gateway.dashboard import results_api, timed_api
 from gateway.dashboard.server import check, make_app, serve
 from gateway.history.history import History
 from gateway.model.usage import UsageError
@@ -183,6 +186,27 @@ async def test_history_comes_from_the_file_that_the_historian_writes(settings: S
         assert len((await (await client.get(f"{query}&algorithm=cadence/1")).json())["rows"]) == 20
         assert (await (await client.get(f"{query}&algorithm=other/1")).json())["rows"] == []
         history.close()
+
+
+async def test_a_dashboard_that_has_ended_holds_nothing_of_the_history(settings: Settings) -> None:
+    History(settings.history_file).close()
+    app = make_app(settings)
+    async with TestClient(TestServer(app)) as client:
+        await client.get("/api/history?slot=bay-1&metric=cadence&side=both&minutes=10")
+        for reader in (app[results_api.RESULTS].reader, app[timed_api.API].history):
+            await asyncio.to_thread(reader.gaps)
+        assert held(settings.history_file) == 3
+    assert held(settings.history_file) == 0
+
+
+def held(file: Path) -> int:
+    """Return how often this process has a file open."""
+    wanted = file.stat()
+    found = 0
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was open to list them
+            found += descriptor.stat().st_ino == wanted.st_ino and descriptor.stat().st_dev == wanted.st_dev
+    return found
 
 
 async def test_history_is_that_of_who_is_in_the_bed_now(client: Client, settings: Settings, topics: Topics) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import orjson
 import pytest
 
 from config.settings import Settings, Site
-from gateway.dashboard.past import Curve, Question, open_past
+from gateway.dashboard.past import Curve, Question, past_of
 from gateway.dashboard.views import slot_view, ward_view
 from gateway.dashboard.ward import Ward
 from gateway.history.history import History
+from gateway.history.reader import HistoryReader
 from gateway.model.measurement import Measurement
 from gateway.wire.payload import Message
 from tests.gateway.dashboard.simulated_gateway import MICRO, Strapped
@@ -210,7 +212,8 @@ def ask(settings: Settings, **fields: Any) -> tuple[Curve, list[float | None]]:
         "since_us": START_US,
         **fields,
     }
-    curve = open_past(settings)(Question(**question))
+    with closing(HistoryReader(settings.history_file)) as reader:
+        curve = past_of(reader)(Question(**question))
     return curve, [value for _, value, _ in curve.rows]
 
 

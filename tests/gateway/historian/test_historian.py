@@ -21,7 +21,7 @@ from gateway.broker.door import FOLDER
 from gateway.broker.embedded import EmbeddedBroker
 from gateway.broker.link import Limits, Link
 from gateway.delivery.publisher import Publisher
-from gateway.historian.historian import Historian, database
+from gateway.historian.historian import Historian
 from gateway.history.reader import HistoryReader
 from gateway.model.measurement import Measurement
 from gateway.model.records import Record
@@ -50,7 +50,7 @@ class Chain:
         self.outbox = Outbox(folder / "outbox.db", commit_s=0.02, max_bytes=max_bytes)
         self.publisher = self.new_publisher()
         self.historian: Historian | None = None
-        self.reader = HistoryReader(database(self.settings))
+        self.reader = HistoryReader(self.settings.history_file)
         self.made: list[Measurement] = []
 
     def new_publisher(self) -> Publisher:

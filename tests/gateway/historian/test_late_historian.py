@@ -12,7 +12,7 @@ from config.settings import Broker, Settings, Site
 from config.settings import Historian as HistorianSettings
 from gateway.delivery.publisher import Publisher
 from gateway.delivery.resend import AFTER_S
-from gateway.historian.historian import Historian, database
+from gateway.historian.historian import Historian
 from gateway.history.reader import HistoryReader
 from gateway.outbox.outbox import Outbox
 from gateway.wire.topics import Topics
@@ -48,6 +48,6 @@ def test_what_was_published_before_it_came_is_stored_within_seconds(mosquitto: C
     publisher.stop()
     outbox.close()
     historian.stop()
-    reader = HistoryReader(database(settings))
+    reader = HistoryReader(settings.history_file)
     assert (reader.count(), reader.gaps()) == (made, [])
     reader.close()

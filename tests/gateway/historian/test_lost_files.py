@@ -14,7 +14,7 @@ import pytest
 from config.settings import Broker, Settings, Site
 from config.settings import Historian as HistorianOf
 from gateway.delivery.publisher import Publisher
-from gateway.historian.historian import Historian, database
+from gateway.historian.historian import Historian
 from gateway.history.history import History
 from gateway.history.opening import HistoryAccessError, open_history
 from gateway.history.reader import HistoryReader
@@ -44,7 +44,7 @@ class Ward:
             historian=HistorianOf(keep_days=36_500),
         )
         self.path = folder / "outbox.db"
-        self.history = database(self.settings)
+        self.history = self.settings.history_file
         self.made: dict[str, int] = {}
         self.outbox: Outbox | None = None
         self.historian: Historian | None = None

@@ -22,7 +22,7 @@ from config.settings import Historian as HistorianSettings
 from gateway.broker.link import backoff_s
 from gateway.delivery.publisher import Publisher
 from gateway.historian.copying import Copier
-from gateway.historian.historian import Historian, database
+from gateway.historian.historian import Historian
 from gateway.historian.store import LineWriter, RemoteStore, WriteError, line
 from gateway.history.history import History
 from gateway.history.reader import HistoryReader
@@ -104,7 +104,7 @@ def test_victoria_metrics_holds_what_the_history_holds(
     # A store that is away: the history goes on, receipts wait, and nothing is missing afterwards.
     victoria_metrics.end()
     outbox.append(ward(900)[600:])
-    reader = HistoryReader(database(settings))
+    reader = HistoryReader(settings.history_file)
     wait_until(lambda: reader.count() == 900 and historian.state().errors.get("store is down"))
     assert outbox.state().depth == 300
     victoria_metrics.start()

@@ -26,7 +26,7 @@ from gateway.analysis.pipeline import Pipeline
 from gateway.analysis.warm_up import warm_up
 from gateway.clocks.wall_clock import Reading, WallClock, read
 from gateway.delivery.sender import Sender
-from gateway.historian.historian import Historian, database
+from gateway.historian.historian import Historian
 from gateway.history.reader import HistoryReader
 from gateway.machine import supervision
 from gateway.machine.facts import Clock
@@ -493,7 +493,7 @@ async def test_a_wall_clock_that_is_set_moves_utc_and_the_replay_agrees(
     assert max(ends) - min(ends) > 20 * 365 * 86_400 * MICRO
     corrections = [(round(m["value"] / 86_400, 3), m["quality"]) for m in heard if m["slot"] == SLOT]
     assert corrections == [(0, "degraded"), (20 * 365, "ok")]
-    reader = HistoryReader(database(settings))
+    reader = HistoryReader(settings.history_file)
     await until(lambda: reader.count() == len(live))
     stored = {row.seq: row for row in reader.stored()}
     for m in live:
