@@ -223,9 +223,9 @@ class Packets:
             and bool(self.device.min() >= 0 and self.device.max() < devices)
         )
 
-    def owned_by(self, devices: Sequence[int]) -> Self:
+    def owned_by(self, devices: Sequence[int] | NDArray[np.int64]) -> Self:
         """Return the same, of devices that were chosen among more: their places among all."""
-        return replace(self, device=np.array(devices, np.int64)[self.device])
+        return replace(self, device=np.asarray(devices, np.int64)[self.device])
 
     @property
     def only(self) -> Packet:

@@ -96,8 +96,8 @@ def split(splitters: Sequence[Splitter], frames: Frames) -> Split:
     used = counts * layout.size
     replies: list[list[Frame]] = [[] for _ in splitters]
     scanned: dict[int, Ticks] = {}
-    for at, splitter in enumerate(splitters):
-        if counts[at] < 0 or not splitter.synced:
+    for at, (splitter, count) in enumerate(zip(splitters, counts.tolist(), strict=True)):
+        if count < 0 or not splitter.synced:
             begin = new.begins[at]
             own = data[begin : begin + new.lengths[at]]
             scanned[at], spans, used[at] = splitter.scan(own)

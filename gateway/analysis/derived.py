@@ -230,17 +230,19 @@ class DerivedOfPerson:
 
     def _asked(self, row: Derived, ask: Callable[[], Iterable[Result]], at_s: float) -> list[DeviceResult]:
         """Return what an operator finds, with the devices of all that it may rest on; one that fails fails alone."""
-        devices = tuple(sorted(self._used.get(row.name, ())))
-        found: list[DeviceResult] = []
+        found: list[Result] = []
         try:
-            found.extend((result, devices) for result in ask())
+            found.extend(ask())
         except Exception:
             log.exception("%s failed", row.name)
             self._operators = [each for each in self._operators if each[0] is not row]
             for metric in row.metrics:
                 side = CATALOGUE[metric].sides[0]
-                found.append((Result(metric, None, side, at_s, at_s, 0, ALGORITHM, 0, "invalid", FAILED), devices))
-        return found
+                found.append(Result(metric, None, side, at_s, at_s, 0, ALGORITHM, 0, "invalid", FAILED))
+        if not found:  # nearly always
+            return []
+        devices = tuple(sorted(self._used.get(row.name, ())))
+        return [(result, devices) for result in found]
 
 
 def _made(row: Derived, bed: Bed) -> DerivedOperator | None:

@@ -25,7 +25,9 @@ if TYPE_CHECKING:  # whoever wears no motion sensor need not load what makes the
     from dsp.joints.strides import JointCurve
 
     Curves = tuple[JointCurve | ExoskeletonCurve, ...]
-Names = tuple[tuple[str, ...], tuple[str, ...]]  # ids of devices, and where each is worn
+
+Whose = tuple[tuple[str, ...], tuple[str, ...], str, str, str, bool]
+"""The last fields of a measurement: ids of devices, where each is worn, slot, session, who, and whether simulated."""
 
 
 class Subject:
@@ -55,7 +57,7 @@ class Subject:
         self.due_s = -math.inf
         self._simulated = simulated
         self._settings = devices
-        self._names: dict[tuple[int, ...], Names] = {}
+        self._whose: dict[tuple[int, ...], Whose] = {}  # by numbers of devices
         self._operators = banks.put_on(bed, devices)
         # What one modality has nothing to say of at the end of a step, and it has for most people, is not asked.
         self._stepping = [each for each in self._operators.values() if type(each).step is not PersonOperators.step]
@@ -143,16 +145,18 @@ class Subject:
     def measurement(self, result: Result, devices: Sequence[int], origin: Origin) -> Fields:
         """Return a result, which came from devices with these numbers, as the fields of a `Measurement`."""
         metric, value, side, start_s, end_s, n, algorithm, n_rejected, quality, reason, sync_s = result
+        start_us = origin.to_utc_us(start_s)
         return (
-            metric, value, CATALOGUE[metric].unit, side, origin.to_utc_us(start_s), origin.to_utc_us(end_s),
+            metric, value, CATALOGUE[metric].unit, side,
+            start_us, start_us if end_s == start_s else origin.to_utc_us(end_s),
             None if sync_s is None else round(sync_s * 1000, 3), n, n_rejected, quality, reason, algorithm,
-            *self._names_of(devices), self.slot, self.session, self.pseudonym, self._simulated,
+            *(self._whose.get(tuple(devices)) or self._add_whose(tuple(devices))),
         )  # fmt: skip
 
-    def _names_of(self, numbers: Sequence[int]) -> Names:
-        key = tuple(numbers)
-        names = self._names.get(key)
-        if names is None:
-            devices = [self._settings[number] for number in key]
-            names = self._names[key] = tuple(d.id for d in devices), tuple(d.placement for d in devices)
-        return names
+    def _add_whose(self, numbers: tuple[int, ...]) -> Whose:
+        devices = [self._settings[number] for number in numbers]
+        whose = self._whose[numbers] = (
+            tuple(d.id for d in devices), tuple(d.placement for d in devices),
+            self.slot, self.session, self.pseudonym, self._simulated,
+        )  # fmt: skip
+        return whose

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Iterator, Sequence
 from itertools import groupby, pairwise
 
+import numpy as np
+
 from drivers.driver import MISFIT, Decoder
 from drivers.packet import Frames, Packets
 from gateway.intake.intake import Intake
@@ -23,20 +25,24 @@ class Decoding:
 
     def decode(self, intakes: Sequence[Intake], sent: Frames) -> Iterator[Packets]:
         """Yield what is decoded of frames of devices, those of one kind next to each other."""
+        decoders = [intake.decoder for intake in intakes]
         begin = 0
-        for kind, alike in groupby([type(intake.decoder) for intake in intakes]):
+        for kind, alike in groupby(map(type, decoders)):
             end = begin + len(list(alike))
             parts = pairwise(range(begin, end + 1)) if kind in self._failed else [(begin, end)]
             for first, last in parts:
-                for packets in self._decode_kind(kind, intakes[first:last], sent.part(first, last)):
-                    yield packets.owned_by(range(first, last))
+                own = slice(first, last)
+                for packets in self._decode_kind(kind, intakes[own], decoders[own], sent.part(first, last)):
+                    yield packets.owned_by(np.arange(first, last))
             begin = end
 
-    def _decode_kind(self, kind: type[Decoder], intakes: Sequence[Intake], sent: Frames) -> list[Packets]:
+    def _decode_kind(
+        self, kind: type[Decoder], intakes: Sequence[Intake], decoders: Sequence[Decoder], sent: Frames
+    ) -> list[Packets]:
         try:
             if kind.uncounted:
                 sent = Frames.of([intake.once(each) for intake, each in zip(intakes, sent.each(), strict=True)])
-            found = kind.decode_batch([intake.decoder for intake in intakes], sent)
+            found = kind.decode_batch(decoders, sent)
             fitting = [packets for packets in found if packets.fits(len(intakes))]
         except Exception:  # a stranger's driver may raise anything, and its neighbours go on
             if kind not in self._failed:
