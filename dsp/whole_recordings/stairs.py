@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -72,11 +72,7 @@ def find_stairs(
         ValueError: a placement is another one, or not of both legs; arrays do not fit together, are in other units,
             or the rate cannot do.
     """
-    legs = [place for place in signals if place in LEGS]
-    if unknown := set(signals) - set(LEGS) - {BACK}:
-        raise ValueError(f"no steps are seen from {', '.join(sorted(unknown))}: give {', '.join((*LEGS, BACK))}")
-    if len(legs) not in {0, 2} or len({LEGS[place][0] for place in legs}) < len(legs):
-        raise ValueError("give a foot or a shank of both legs, or the lower back: one leg shows every second step")
+    legs = _legs_among(signals)
     climb = StairClimb(stairs)
     found: list[Result] = []
     for start_s, end_s in marks_s:
@@ -86,6 +82,17 @@ def find_stairs(
         steps += _of_back(signals[BACK], rate_hz)
     found += [*climb.process(steps), *climb.finish()]
     return _table(found)
+
+
+def _legs_among(places: Iterable[str]) -> list[str]:
+    """Return which placements are of legs: both, or none; raises ValueError."""
+    given = list(places)
+    legs = [place for place in given if place in LEGS]
+    if unknown := set(given) - set(LEGS) - {BACK}:
+        raise ValueError(f"no steps are seen from {', '.join(sorted(unknown))}: give {', '.join((*LEGS, BACK))}")
+    if len(legs) not in {0, 2} or len({LEGS[place][0] for place in legs}) < len(legs):
+        raise ValueError("give a foot or a shank of both legs, or the lower back: one leg shows every second step")
+    return legs
 
 
 def _of_legs(signals: Mapping[str, Samples], rate_hz: float) -> Iterator[Result]:

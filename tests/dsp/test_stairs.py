@@ -126,24 +126,24 @@ def live(signals: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]], climb: S
     at = {place: (back.attach(RATE_HZ) if place == "lower_back" else feet.attach(RATE_HZ)) for place in signals}
     out: list[Result] = []
     for first in range(0, int(max(s[0][-1] for s in signals.values())) + 1, chunk):
-        contacts, told = [], list[Result]()
+        contacts, results = [], list[Result]()
         for place, samples in signals.items():
             part = slice(*np.searchsorted(samples[0], [first, first + chunk]))
             batch = Batch.single(samples[0][part], samples[1][part], samples[2][part], at[place])
             if place == "lower_back":
-                told += walked.process(timed(back.process(batch)), first / RATE_HZ)
+                results += walked.process(timed(back.process(batch)), first / RATE_HZ)
             else:
                 side: Foot = "left" if place.startswith("left") else "right"
                 contacts += [
                     Contact(side, int(e["kind"]), e["index"] / RATE_HZ, e["confidence"]) for e in feet.process(batch)
                 ]
         if "left_foot" in at:
-            told += walk.process(contacts, None, float(np.min(feet.settled_all())) / RATE_HZ)
-        out += climb.process(told)
-    told = walk.finish()
+            results += walk.process(contacts, None, float(np.min(feet.settled_all())) / RATE_HZ)
+        out += climb.process(results)
+    results = walk.finish()
     if "lower_back" in at:
-        told += walked.process(timed(back.flush(at["lower_back"])), math.inf)
-    return [*out, *climb.process(told), *climb.finish()]
+        results += walked.process(timed(back.flush(at["lower_back"])), math.inf)
+    return [*out, *climb.process(results), *climb.finish()]
 
 
 def timed(events: np.ndarray) -> list[TimedEvent]:
