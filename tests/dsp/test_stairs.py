@@ -155,7 +155,7 @@ def timed(events: np.ndarray) -> list[TimedEvent]:
     st.integers(5, 700), st.sampled_from([FEET, ("lower_back",), (*FEET, "lower_back")]), st.booleans(),
     st.floats(0.0, 0.08), st.integers(0, 3),
 )  # fmt: skip
-def test_on_arrays_a_climb_is_what_a_ward_is_told_of_the_same_samples(
+def test_on_arrays_a_climb_is_what_a_ward_has_of_the_same_samples(
     chunk: int, places: tuple[str, ...], marked: bool, lost: float, seed: int
 ) -> None:
     random = np.random.default_rng(seed)
