@@ -9,12 +9,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dsp.activity.still import NOT_WORN
 from dsp.arms.counts import ALGORITHM, LOST, ActivityCounts
 from dsp.arms.stillness import MINUTE_S, OFF, State, Stillness
 from dsp.found import Found
 
 METRIC: Final = "activity_counts"
-OFF_BODY: Final = "not moved for an hour: not worn"
 HARDLY: Final = "hardly moved for ten minutes: an arm at rest, or a sensor that is not worn"
 
 
@@ -52,7 +52,7 @@ class WristCounts:
             if self._state == "off":
                 if before != "off":
                     first = max(0.0, (second.second // MINUTE_S - OFF) * MINUTE_S * self._rate_hz)
-                yield Found(METRIC, None, first, last, 0, n, "invalid", OFF_BODY)
+                yield Found(METRIC, None, first, last, 0, n, "invalid", NOT_WORN)
             elif math.isnan(second.counts):
                 yield Found(METRIC, None, first, last, 0, n, "invalid", second.reason or LOST)
             elif self._state == "doubtful":
