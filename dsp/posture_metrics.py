@@ -12,7 +12,9 @@ _fall = partial(
     Metric, kind="event", sides=("none",), group="falls", unit="1", unit_text="", digits=2, low=0.0, high=1.0
 )
 
-WORN: Final = "A quarter that was not worn (wear time) has none; one in which nothing moves is told once that is known."
+ON_BODY: Final = (
+    "A quarter that was not worn (wear time) has none; one in which nothing moves is told once that is known."
+)
 DAY: Final = "A day is the sum; time that two sensors told of counts once."
 
 POSTURE: Final[tuple[Metric, ...]] = (
@@ -35,14 +37,14 @@ POSTURE: Final[tuple[Metric, ...]] = (
         "Upright time",
         high=0.25,
         adds_up=True,
-        description=f"Time standing, walking and on stairs within a quarter of an hour. {WORN} {DAY}",
+        description=f"Time standing, walking and on stairs within a quarter of an hour. {ON_BODY} {DAY}",
     ),
     _activity(
         "sedentary_time",
         "Sedentary time",
         high=0.25,
         adds_up=True,
-        description=f"Time sitting and lying within a quarter of an hour, asleep or awake. {WORN} {DAY}",
+        description=f"Time sitting and lying within a quarter of an hour, asleep or awake. {ON_BODY} {DAY}",
     ),
     _activity(
         "sedentary_bouts_30",
@@ -61,7 +63,7 @@ POSTURE: Final[tuple[Metric, ...]] = (
         unit="1",
         unit_text="",
         digits=0,
-        description=f"Risings from sitting or lying, and the reverse, within a quarter of an hour. {WORN} {DAY}",
+        description=f"Risings from sitting or lying, and the reverse, within a quarter of an hour. {ON_BODY} {DAY}",
     ),
     _activity(
         "wear_time",

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from dsp.activity.day import ALGORITHM as DAY_ALGORITHM
 from dsp.activity.day import BRIEF_S, HOUR_S, LONG_S, SEDENTARY, UPRIGHT, Spell, spells
-from dsp.activity.still import NOT_WORN
+from dsp.activity.still import OFF_BODY
 from dsp.activity.wear import ALGORITHM as WEAR_ALGORITHM
 from dsp.activity.wear import QUARTER_S, Wear, WearTime
 from dsp.found import Found
@@ -52,7 +52,7 @@ class ActivityMetrics:
         self._newest = -1
         self._closed_s = -math.inf
         self._waiting: deque[tuple[int, list[Spell]]] = deque()
-        self._is_worn: dict[int, bool | None] = {}  # by number of the quarter, as far as it was told
+        self._on_body: dict[int, bool | None] = {}  # by number of the quarter, as far as it was told
         self._down_s: tuple[float, float] | None = None
         self._was_down: bool | None = None
 
@@ -68,7 +68,7 @@ class ActivityMetrics:
             if n:
                 self._newest = int(at[n - 1])
                 yield from self._posture(self._detector.process(at[:n], force[:n], turning[:n]))
-                yield from self._worn(self._wear.process(at[:n], force[:n]))
+                yield from self._wear_found(self._wear.process(at[:n], force[:n]))
             at, force, turning = at[n:], force[n:], turning[n:]
             if len(at):
                 yield from self._close(self._quarter_s + QUARTER_S)
@@ -78,7 +78,7 @@ class ActivityMetrics:
     def finish(self) -> Iterator[Found]:
         """Yield the sums of the open quarter, and a long sitting that has not ended."""
         yield from self._posture(self._detector.finish())
-        yield from self._worn(self._wear.finish())
+        yield from self._wear_found(self._wear.finish())
         end_s = (self._newest + 1) / self._rate_hz
         if self._quarter_s is not None:
             for edge_s in sorted({min(self._quarter_s + QUARTER_S, end_s), end_s}):
@@ -106,12 +106,12 @@ class ActivityMetrics:
         """Yield the sums of those quarters of which it is known whether they were worn; of all where it is over."""
         while self._waiting:
             number, quarter = self._waiting[0]
-            is_worn = self._is_worn[number] if number in self._is_worn else self._wear.is_on_body(number)
-            if is_worn is None and number not in self._is_worn and not over:
+            on_body = self._on_body[number] if number in self._on_body else self._wear.is_on_body(number)
+            if on_body is None and number not in self._on_body and not over:
                 return
             self._waiting.popleft()
-            self._is_worn = {later: worn for later, worn in self._is_worn.items() if later >= number}
-            yield from self._sums(quarter) if is_worn is not False else self._unworn(quarter)
+            self._on_body = {later: known for later, known in self._on_body.items() if later >= number}
+            yield from self._sums(quarter) if on_body is not False else self._off_body(quarter)
 
     def _sums(self, quarter: list[Spell]) -> Iterator[Found]:
         for metric, group in (("upright_time", UPRIGHT), ("sedentary_time", SEDENTARY)):
@@ -130,7 +130,7 @@ class ActivityMetrics:
                 self._down_s = (self._down_s or (spell.start_s, 0.0))[0], spell.end_s
         yield self._sum("transfer_count", float(n_transfers), quarter)
 
-    def _unworn(self, quarter: list[Spell]) -> Iterator[Found]:
+    def _off_body(self, quarter: list[Spell]) -> Iterator[Found]:
         """Yield that there are no sums, and a long sitting that ended before."""
         yield from self._rises()
         self._was_down = None
@@ -155,13 +155,13 @@ class ActivityMetrics:
     def _sum(self, metric: str, value: float | None, quarter: list[Spell]) -> Found:
         first, last = quarter[0].start_s * self._rate_hz, quarter[-1].end_s * self._rate_hz
         if value is None:
-            return Found(metric, None, first, last, 0, quality="invalid", reason=NOT_WORN, algorithm=DAY_ALGORITHM)
+            return Found(metric, None, first, last, 0, quality="invalid", reason=OFF_BODY, algorithm=DAY_ALGORITHM)
         return Found(metric, value, first, last, max(1, round(last - first)), algorithm=DAY_ALGORITHM)
 
-    def _worn(self, found: Iterable[Wear]) -> Iterator[Found]:
+    def _wear_found(self, found: Iterable[Wear]) -> Iterator[Found]:
         """Yield how long each quarter was worn, and keep whether it was."""
         for wear in found:
-            self._is_worn[wear.start // round(QUARTER_S * self._rate_hz)] = wear.on_body
+            self._on_body[wear.start // round(QUARTER_S * self._rate_hz)] = wear.on_body
             yield _as_found(wear, self._rate_hz)
 
 

@@ -18,7 +18,7 @@ STILL: Final = 0.013 * STANDARD_GRAVITY
 """m/s²: breathing alone moves a worn sensor more in an hour."""
 STILL_AXES: Final = 2
 AXES: Final = 3
-NOT_WORN: Final = "not moved for an hour: not worn"
+OFF_BODY: Final = "not moved for an hour: not worn"
 """Why there is no value, of what counts a person's hours."""
 
 Floats = NDArray[np.float64]

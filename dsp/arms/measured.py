@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from dsp.activity.still import NOT_WORN
+from dsp.activity.still import OFF_BODY
 from dsp.arms.counts import ALGORITHM, LOST, ActivityCounts
 from dsp.arms.stillness import MINUTE_S, OFF, State, Stillness
 from dsp.found import Found
@@ -52,7 +52,7 @@ class WristCounts:
             if self._state == "off":
                 if before != "off":
                     first = max(0.0, (second.second // MINUTE_S - OFF) * MINUTE_S * self._rate_hz)
-                yield Found(METRIC, None, first, last, 0, n, "invalid", NOT_WORN)
+                yield Found(METRIC, None, first, last, 0, n, "invalid", OFF_BODY)
             elif math.isnan(second.counts):
                 yield Found(METRIC, None, first, last, 0, n, "invalid", second.reason or LOST)
             elif self._state == "doubtful":

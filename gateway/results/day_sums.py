@@ -27,9 +27,10 @@ from gateway.results.past_sessions import PastSession
 DAY_US: Final = 86_400_000_000
 WEAR: Final = "wear_time"
 STEPS: Final = "n_steps"
+WALKING_TIME: Final = "walking_time"
 QUARTERS: Final = (WEAR, "upright_time", "sedentary_time", "transfer_count")
 """Metrics of which a day is the sum, told of one quarter of an hour after the other."""
-OCCASIONS: Final = ("sedentary_bouts_30", STEPS)
+OCCASIONS: Final = ("sedentary_bouts_30", STEPS, WALKING_TIME)
 """Metrics of which a day is the sum, told when there was something."""
 BOUT: Final = "walking_bout"
 TURN: Final = "turn_angle"
@@ -50,8 +51,9 @@ PLACES: Final[Mapping[str, int]] = {
 """Which place shows posture best, as sensors get their operators."""
 HOUR_US: Final = 3_600_000_000
 TRUNK: Final = "lower_back"
-SUMMED: Final = (*QUARTERS, *OCCASIONS)
-OF_WALKS: Final = frozenset({STEPS, BOUT, TURN, *OF_BOUT})
+SUMMED: Final = (*QUARTERS, "sedentary_bouts_30", STEPS)
+"""What a day is told by: its walking time is that of its bouts, under the name of Mobilise-D."""
+OF_WALKS: Final = frozenset({STEPS, WALKING_TIME, BOUT, TURN, *OF_BOUT})
 WHEN: Final[Mapping[str, str]] = {"measurements": "end_us", "minutes": "minute"}
 """Columns of the history's tables that say when something was: UTC microseconds, and minutes."""
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dsp.activity.bouts import COUNTS, OUTCOMES, WalkingBout, summarise_bouts, summarise_week
 from dsp.activity.day import FEW_HOURS, Spell, spells, summarise_day
 from dsp.activity.measured import ActivityMetrics
-from dsp.activity.still import NOT_WORN
+from dsp.activity.still import OFF_BODY
 from dsp.activity.wear import ALGORITHM as WEAR_ALGORITHM
 from dsp.activity.wear import NO_SAMPLES, Wear, WearTime
 from dsp.catalogue import CATALOGUE
@@ -262,7 +262,7 @@ def test_a_sensor_on_the_table_gives_no_hours_of_a_person_and_says_why() -> None
     for metric in ("upright_time", "sedentary_time", "transfer_count"):
         of = [f for f in found if f.metric == metric]
         assert [f.value is None for f in of] == [False] * 2 + [True] * 8
-        assert {(f.quality, f.reason) for f in of[2:]} == {("invalid", NOT_WORN)}
+        assert {(f.quality, f.reason) for f in of[2:]} == {("invalid", OFF_BODY)}
         assert [round(f.first / 25 / 900, 2) for f in of] == list(range(10)), "each quarter is told of, in time"
 
 
@@ -283,7 +283,7 @@ def test_hours_of_who_moves_are_known_at_the_end_of_each_quarter_and_of_who_does
             if f.metric == "sedentary_time":
                 late_by[round(f.first / 25 / 900)] = at / 25 - f.last / 25
     assert {number: late_s < 5 for number, late_s in late_by.items()} == {0: True, 1: True}
-    assert [f.reason for f in activity.finish() if f.metric == "sedentary_time"] == [NOT_WORN] * 4
+    assert [f.reason for f in activity.finish() if f.metric == "sedentary_time"] == [OFF_BODY] * 4
 
 
 @settings(deadline=None, max_examples=8)
@@ -291,7 +291,7 @@ def test_hours_of_who_moves_are_known_at_the_end_of_each_quarter_and_of_who_does
     st.lists(st.sampled_from([0.02, 0.1, 0.127, 0.13, 0.3, 1.5]), min_size=2, max_size=9),
     st.integers(1, 20000), st.integers(0, 9000), st.integers(0, 70000),
 )  # fmt: skip
-def test_hours_are_those_of_the_quarters_that_are_worn_in_any_chunking(
+def test_hours_are_those_of_quarters_on_a_body_in_any_chunking(
     spreads: list[float], chunk: int, at: int, length: int
 ) -> None:
     """Whatever is told before all of its hour is known is what the whole hour says."""
@@ -300,9 +300,9 @@ def test_hours_are_those_of_the_quarters_that_are_worn_in_any_chunking(
     index[at:] += length
     whole = metrics(acc, index=index)
     assert metrics(acc, chunk=chunk, index=index) == whole
-    worn = {f.first: f.value for f in whole if f.metric == "wear_time"}
+    on_body = {f.first: f.value for f in whole if f.metric == "wear_time"}
     hours = [f for f in whole if f.metric == "sedentary_time"]
     assert [f.first for f in hours] == sorted(f.first for f in hours)
     for f in hours:
-        quarter = [value for first, value in worn.items() if f.last - 22500 <= first < f.last]
+        quarter = [value for first, value in on_body.items() if f.last - 22500 <= first < f.last]
         assert f.value is None or any(quarter), "no hours but of what was worn"

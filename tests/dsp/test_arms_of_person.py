@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dsp.activity.still import NOT_WORN
+from dsp.activity.still import OFF_BODY
 from dsp.arms.measured import HARDLY, WristCounts
 from dsp.arms.pair import AHEAD_S, UNKNOWN, PairedWrists
 from dsp.arms.person import (
@@ -73,9 +73,9 @@ def test_a_wrist_that_lies_still_is_doubted_after_ten_minutes_and_off_the_body_a
     assert (by_minute[11].value, by_minute[11].reason) == (0.0, "")
     assert (by_minute[13].value, by_minute[13].quality, by_minute[13].reason) == (0.0, "degraded", HARDLY)
     assert (by_minute[61].value, by_minute[61].reason) == (0.0, HARDLY)
-    assert (by_minute[63].value, by_minute[63].reason) == (None, NOT_WORN)
+    assert (by_minute[63].value, by_minute[63].reason) == (None, OFF_BODY)
     (whole,) = (f for f in found if f.last - f.first > 2 * RATE_HZ)
-    assert (whole.first / RATE_HZ, whole.reason) == (120, NOT_WORN)
+    assert (whole.first / RATE_HZ, whole.reason) == (120, OFF_BODY)
     assert by_minute[65].value == pytest.approx(by_minute[1].value)  # it moves again
 
 
@@ -253,12 +253,12 @@ def test_an_hour_off_the_wrist_is_taken_back() -> None:
         person.add("left", second, second + 1, 0.0, HARDLY)
         person.add("right", second, second + 1, 5.0)
     list(person.advance(3600 + LATE_S, 0.0))
-    person.add("left", 0.0, 3600.0, None, NOT_WORN)
+    person.add("left", 0.0, 3600.0, None, OFF_BODY)
     for second in range(3600, 3660):
-        person.add("left", second, second + 1, None, NOT_WORN)
+        person.add("left", second, second + 1, None, OFF_BODY)
         person.add("right", second, second + 1, 5.0)
     results = list(person.finish(0.0))
-    assert [(r.value, r.reason) for r in of(results, "use_hours", "left")] == [(None, NOT_WORN)]
+    assert [(r.value, r.reason) for r in of(results, "use_hours", "left")] == [(None, OFF_BODY)]
     assert [(r.value, r.reason) for r in of(results, "use_ratio")] == [(None, MISSING["left"])]
 
 

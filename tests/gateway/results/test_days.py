@@ -155,9 +155,12 @@ def test_a_trend_counts_steps_that_two_gateways_told_once(tmp_path: Path) -> Non
     other.bout(1, 99, 18.0, 30, 0.6, **FEET)
     other.bout(1, 5000, 18.0, 30, 0.6, **FEET)
     (day,) = days(one, 2, other).days
+    assert day.outcomes["n_steps"] == 66.0
+    assert day.outcomes["total_walking_duration_min"] == pytest.approx(38 / 60)
     with closing(HistoryReader(one.path)) as reader:
-        found = make_trend(reader, SUBJECT, Window(us(0), us(3 * DAY_S), "n_steps", "day"))
-    assert [point.value for point in found.lines[0].points] == [day.outcomes["n_steps"]] == [66.0]
+        for metric, expected in (("n_steps", 66.0), ("walking_time", 38.0)):
+            found = make_trend(reader, SUBJECT, Window(us(0), us(3 * DAY_S), metric, "day"))
+            assert [point.value for point in found.lines[0].points] == [expected]
 
 
 def test_bouts_become_the_outcomes_of_mobilise_d_and_of_two_ways_the_one_that_saw_most(tmp_path: Path) -> None:
