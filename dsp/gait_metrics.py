@@ -96,7 +96,9 @@ GAIT: Final[tuple[Metric, ...]] = (
         unit_text="s",
         codes=(Code(MDC, "8454269"),),
         low=0.0,
-        description="Sum of the durations of the walking bouts in the window.",
+        adds_up=True,
+        description="Sum of the durations of the walking bouts in the window: told with each bout. A day is the sum; a"
+        " walk that feet and lower back saw counts once.",
     ),
     _timing(
         "stride_time",

@@ -12,6 +12,9 @@ _fall = partial(
     Metric, kind="event", sides=("none",), group="falls", unit="1", unit_text="", digits=2, low=0.0, high=1.0
 )
 
+ON_BODY: Final = (
+    "A quarter that was not worn (wear time) has none; one in which nothing moves is told once that is known."
+)
 DAY: Final = "A day is the sum; time that two sensors told of counts once."
 
 POSTURE: Final[tuple[Metric, ...]] = (
@@ -34,14 +37,14 @@ POSTURE: Final[tuple[Metric, ...]] = (
         "Upright time",
         high=0.25,
         adds_up=True,
-        description=f"Time standing, walking and on stairs within a quarter of an hour. {DAY}",
+        description=f"Time standing, walking and on stairs within a quarter of an hour. {ON_BODY} {DAY}",
     ),
     _activity(
         "sedentary_time",
         "Sedentary time",
         high=0.25,
         adds_up=True,
-        description=f"Time sitting and lying within a quarter of an hour, asleep or awake. {DAY}",
+        description=f"Time sitting and lying within a quarter of an hour, asleep or awake. {ON_BODY} {DAY}",
     ),
     _activity(
         "sedentary_bouts_30",
@@ -50,7 +53,8 @@ POSTURE: Final[tuple[Metric, ...]] = (
         unit="1",
         unit_text="",
         digits=0,
-        description="One for each stretch of half an hour and more without getting up for two seconds, when it ends.",
+        description="One for each stretch of half an hour and more without getting up for two seconds, when it ends;"
+        " of quarters of an hour that were worn.",
     ),
     _activity(
         "transfer_count",
@@ -59,7 +63,7 @@ POSTURE: Final[tuple[Metric, ...]] = (
         unit="1",
         unit_text="",
         digits=0,
-        description=f"Risings from sitting or lying, and the reverse, within a quarter of an hour. {DAY}",
+        description=f"Risings from sitting or lying, and the reverse, within a quarter of an hour. {ON_BODY} {DAY}",
     ),
     _activity(
         "wear_time",
@@ -67,7 +71,8 @@ POSTURE: Final[tuple[Metric, ...]] = (
         high=0.25,
         adds_up=True,
         description="Time worn within a quarter of an hour: from its first sample to its last, without gaps of more"
-        " than two seconds; none of an hour in which two axes of acceleration vary by less than 13 mg (van Hees 2013)."
+        " than two seconds; none of an hour in which two axes of acceleration vary by less than 13 mg (van Hees 2013):"
+        " a limb that is held so still for an hour is taken for a table, and what shakes a table for a wearer."
         f" Known three quarters of an hour later. {DAY} A day with less than ten hours says little.",
     ),
     _fall(

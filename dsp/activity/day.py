@@ -11,7 +11,7 @@ from dsp.activity.bouts import VALID_WEAR_H
 from dsp.posture.posture import Name, Posture
 from dsp.result import Quality
 
-ALGORITHM: Final = "activity/1"
+ALGORITHM: Final = "activity/2"
 SEDENTARY: Final = frozenset({"sitting", "lying"})
 UPRIGHT: Final = frozenset({"standing", "walking", "stairs"})
 LONG_S: Final = 1800.0

@@ -17,6 +17,9 @@ from dsp.units import STANDARD_GRAVITY
 STILL: Final = 0.013 * STANDARD_GRAVITY
 """m/s²: breathing alone moves a worn sensor more in an hour."""
 STILL_AXES: Final = 2
+AXES: Final = 3
+OFF_BODY: Final = "not moved for an hour: not worn"
+"""Why there is no value, of what counts a person's hours."""
 
 Floats = NDArray[np.float64]
 

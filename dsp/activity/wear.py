@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dsp.activity.still import is_still, sums_of
+from dsp.activity.still import AXES, STILL, STILL_AXES, is_still, sums_of
 from dsp.posture.blocks import BLOCK_HZ
 from dsp.posture.posture import LOST_BLOCKS
 
@@ -29,6 +29,9 @@ LEAST_SHARE: Final = 0.5
 """Of an hour of which less was measured nobody knows whether the sensor lay still."""
 GAP_S: Final = LOST_BLOCKS / BLOCK_HZ
 """What is further apart has a gap between it: as of postures, so that hours of wear hold those upright and seated."""
+
+SURELY: Final = 1.01
+"""So much above the border no rounding of a sum makes an hour still."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -113,6 +116,25 @@ class WearTime:
             self._parts.append((at[first:end], force[first:end]))
             yield from self._ready(number * self._second // self._length)
 
+    def is_on_body(self, number: int) -> bool | None:
+        """Return whether a quarter that `process` did not yield yet is worn, as far as that is known before.
+
+        What moved much in one quarter moved in every hour that holds it: such an hour need not be waited for. So of who
+        is up and about it is known at once, and of who lies still three quarters later.
+
+        Args:
+            number: Of the quarter, from sample 0.
+        """
+        complete = -1 if self._now is None else self._now * self._second // self._length - 1
+        known: bool | None = True
+        for first in range(number - HOUR + 1, number + 1):
+            if first + HOUR - 1 <= complete:
+                if self._is_still(first):
+                    return False
+            elif not self._has_moved(first):
+                known = None
+        return known
+
     def finish(self) -> Iterator[Wear]:
         """Yield what is left, judged by the hours that there were."""
         self._add()
@@ -161,6 +183,13 @@ class WearTime:
         still = any(self._is_still(first) for first in range(number - HOUR + 1, number + 1))
         time = min(quarter.time, quarter.end - quarter.start, self._length)
         return Wear(quarter.start, quarter.end, not still, "", time, int(quarter.sums[0, 0]))
+
+    def _has_moved(self, first: int) -> bool:
+        """Return whether an hour cannot have been still, whatever is to come of it."""
+        hour = [self._quarters[q].sums for q in range(first, first + HOUR) if q in self._quarters]
+        # The spread about the mean of the hour is no less than that about the mean of each quarter.
+        squares = sum(squares - total**2 / max(n[0], 1.0) for n, total, squares in hour)
+        return int(np.sum(squares > SURELY * STILL**2 * HOUR * self._length)) > AXES - STILL_AXES
 
     def _is_still(self, first: int) -> bool:
         """Return whether nothing moved in the hour from a quarter on; no, where too little is known of it."""

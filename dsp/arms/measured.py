@@ -9,12 +9,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
+from dsp.activity.still import OFF_BODY
 from dsp.arms.counts import ALGORITHM, LOST, ActivityCounts
 from dsp.arms.stillness import MINUTE_S, OFF, State, Stillness
 from dsp.found import Found
 
 METRIC: Final = "activity_counts"
-OFF_BODY: Final = "not moved for an hour: not worn"
 HARDLY: Final = "hardly moved for ten minutes: an arm at rest, or a sensor that is not worn"
 
 

@@ -25,9 +25,9 @@ from dsp.posture.stepping import mean_of, spread
 from dsp.posture.upright import Upright, degrees_between, unit
 from dsp.posture.watch import KEPT_BLOCKS, Look, Watch
 from dsp.result import Quality
+from dsp.units import STANDARD_GRAVITY as G
 
-ALGORITHM: Final = "falls/1"
-G: Final = 9.81
+ALGORITHM: Final = "falls/2"
 
 LULL_G: Final = (0.85, 0.4)
 """Least force of a tenth of a second in the second before: none as evidence, full evidence. Walking has .7 and more."""

@@ -191,9 +191,8 @@ class Walk:
         rejected = len(self._rejected)
         self._out.append(Result("n_steps", float(n), side, start, end, n, ALGORITHM, rejected, quality, reason))
         if n >= MIN_BOUT_STEPS:
-            self._out.append(
-                Result("walking_bout", end - start, "both", start, end, n, ALGORITHM, rejected, quality, reason)
-            )
+            bout = Result("walking_bout", end - start, "both", start, end, n, ALGORITHM, rejected, quality, reason)
+            self._out += [bout, bout._replace(metric="walking_time")]
         self._begin_bout()
 
     def _add_contact(self, contact: Contact) -> None:

@@ -157,7 +157,8 @@ class LowerBackWalk:
     def _bout(self, event: TimedEvent) -> None:
         self._add_rhythm()
         start_s, end_s, n = event.start_s, event.end_s, event.steps
-        self._add_result("walking_bout", end_s - start_s, "both", _Span(start_s, end_s, n))
+        for metric in ("walking_bout", "walking_time"):
+            self._add_result(metric, end_s - start_s, "both", _Span(start_s, end_s, n))
         self._add_result("n_steps", float(n), "both", _Span(start_s, end_s, n))
         span = _Span(start_s, end_s, n, _few(n))
         self._add_result("cadence", event.cadence_spm, "both", span)

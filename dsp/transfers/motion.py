@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 from dsp.transfers.bins import BIN_S, Bin, Vector
 
 GRAVITY: Final = 9.81
+"""m/s²; not `dsp.units.STANDARD_GRAVITY`: all of `transfers/2` would move in its last digits, and trends begin anew."""
 BELIEVED_S: Final = 2.0
 """Time constant with which the accelerometer corrects the gyroscope: longer than a rise, shorter than its drift."""
 DISTURBED_SHARE: Final = 0.3

@@ -15,6 +15,7 @@ from dsp.whole_recordings.activity import count_repetitions, find_falls, find_pe
 from dsp.whole_recordings.arms import find_arm_swing
 from dsp.whole_recordings.heart import judge_beats
 from dsp.whole_recordings.smoothness import measure_stride_smoothness
+from dsp.whole_recordings.stairs import find_stairs
 from dsp.whole_recordings.transfers import count_chair_stands, find_timed_up_and_go, find_transfers
 from dsp.whole_recordings.trembling import find_freeze_index, find_freezing_episodes, find_tremor
 from dsp.whole_recordings.walking import (
@@ -39,6 +40,7 @@ __all__ = [
     "find_person_postures",
     "find_postures",
     "find_shank_contacts",
+    "find_stairs",
     "find_steps",
     "find_timed_up_and_go",
     "find_transfers",

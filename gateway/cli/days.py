@@ -15,9 +15,9 @@ from config.settings import Settings
 from gateway.cli.report import read_from
 from gateway.cli.terminal import Terminal
 from gateway.dashboard.results_api import json_of
+from gateway.results.day_sums import DAY_US
 from gateway.results.days import Days, Outcomes, make_days
 from gateway.results.milestones import monday
-from gateway.results.trend import DAY_US
 from gateway.results.wording import number
 from gateway.texts.languages import text
 

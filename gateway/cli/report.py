@@ -23,9 +23,10 @@ from gateway.machine.plain_text import visible
 from gateway.model.usage import UsageError
 from gateway.results import page, pdf
 from gateway.results.bands import band_groups
+from gateway.results.day_sums import DAY_US
 from gateway.results.past_sessions import UnknownSessionError, UnknownSubjectError
 from gateway.results.report import Wanted, make_report
-from gateway.results.trend import DAY_US, By, Window, make_trend
+from gateway.results.trend import By, Window, make_trend
 from gateway.results.wording import day, with_unit
 
 Made = TypeVar("Made")

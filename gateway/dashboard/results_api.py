@@ -29,10 +29,11 @@ from gateway.dashboard.past import open_history
 from gateway.history.reader import HistoryReader
 from gateway.results import page, pdf
 from gateway.results.bands import band_groups
+from gateway.results.day_sums import DAY_US
 from gateway.results.days import MOST_DAYS, make_days
 from gateway.results.past_sessions import UnknownSessionError, UnknownSubjectError
 from gateway.results.report import Report, Wanted, make_report
-from gateway.results.trend import DAY_US, LONGEST_DAYS, By, Window, make_trend
+from gateway.results.trend import LONGEST_DAYS, By, Window, make_trend
 from gateway.texts.languages import spoken, text
 
 SESSION = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"

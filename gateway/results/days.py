@@ -1,9 +1,7 @@
 """Days and weeks of a person: postures, steps and wear, and walking bouts under the names of Mobilise-D.
 
-What adds up over a day is the sum of its quarters, also where their rows were deleted, and of what several sensors told
-of one time only what one of them did (`gateway.results.overlap`). Of hours that is the one that was worn for most of
-that time; of those alike, the place that shows posture best. Of walking it is the one that saw most of that walk: radio
-and noise take steps away, and seldom make any. So a sensor that falls silent, or comes off, is followed by the other.
+What adds up over a day is told by `gateway.results.day_sums`, and of a walk that several sensors saw what the one told
+that saw most of it.
 
 Bouts are made of single rows: of a day of which rows were deleted there are none. A day of less than ten hours of wear
 is degraded, and no part of its week (`dsp.activity.bouts.summarise_week`). Days are those of UTC, as those of trends
@@ -13,9 +11,9 @@ are; what is told of a stretch of time counts on the day in which that ends.
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
@@ -24,49 +22,19 @@ import numpy as np
 import orjson
 
 from dsp.activity.bouts import VALID_WEAR_H, WalkingBout, summarise_bouts, summarise_week
-from dsp.catalogue import CATALOGUE
-from gateway.analysis.motions import MOTIONS
 from gateway.history.minutes import MINUTE_US
 from gateway.history.reader import HistoryReader
 from gateway.model.measurement import Quality
+from gateway.results.day_sums import BOUT, DAY_US, OF_BOUT, TURN, WEAR, DaySum, stretches_of, sums_of_days, tellers
 from gateway.results.milestones import monday
-from gateway.results.overlap import Stretch, believed_occasions, own_shares
+from gateway.results.overlap import Stretch, believed_occasions, length_us
 from gateway.results.past_sessions import PastSession, shown_of
-from gateway.results.trend import DAY_US
 from gateway.texts.languages import text
 
 MOST_DAYS: Final = 92
 """A quarter of a year: each bout is read, and a day of walking is some thousand strides."""
-WEAR: Final = "wear_time"
-STEPS: Final = "n_steps"
-QUARTERS: Final = (WEAR, "upright_time", "sedentary_time", "transfer_count")
-"""Metrics of which a day is the sum, told of one quarter of an hour after the other."""
-OCCASIONS: Final = ("sedentary_bouts_30", STEPS)
-"""Metrics of which a day is the sum, told when there was something."""
-PLACES: Final[Mapping[str, int]] = {
-    place: rank
-    for motion in MOTIONS
-    if WEAR in motion.metrics
-    for rank, places in enumerate(motion.places)
-    for place in places
-}
-"""Which place shows posture best, as sensors get their operators."""
-HOUR_US: Final = 3_600_000_000
-BOUT: Final = "walking_bout"
-OF_BOUT: Final = {
-    "cadence": "cadence_spm",
-    "walking_speed": "walking_speed_mps",
-    "stride_length": "stride_length_m",
-    "stride_time": "stride_duration_s",
-}
-"""Metrics whose mean within a bout is one of `WalkingBout`."""
-TURN: Final = "turn_angle"
 TURNS: Final = "wb_all__n_turns__sum"
-TRUNK: Final = "lower_back"
-OF_WALKS: Final = frozenset({STEPS, BOUT, TURN, *OF_BOUT})
 STEPS_A_STRIDE: Final = 2
-WHEN: Final[Mapping[str, str]] = {"measurements": "end_us", "minutes": "minute"}
-"""Columns of the history's tables that say when something was: UTC microseconds, and minutes."""
 
 Outcomes = dict[str, float | None]
 
@@ -113,8 +81,8 @@ def make_days(reader: HistoryReader, subject: str, from_us: int, to_us: int) -> 
     """Return the days of a subject, each whole, as `shown_of` chooses; raises UnknownSubjectError, sqlite3.Error."""
     shown, simulated, _ = shown_of(reader, subject)
     from_us = from_us // DAY_US * DAY_US
-    rows = _stretches(reader, shown, from_us, to_us)
-    sums = _sums_of_days(rows)
+    rows = stretches_of(reader, shown, (from_us, to_us), single=(BOUT, TURN, *OF_BOUT))
+    sums = sums_of_days(rows)
     bouts = _bouts_of_days(rows)
     for day in _partly_deleted(reader, shown, from_us, to_us):
         bouts.pop(day, None)  # what is left of its bouts would look like all of them
@@ -123,13 +91,13 @@ def make_days(reader: HistoryReader, subject: str, from_us: int, to_us: int) -> 
     return Days(subject, simulated, from_us, to_us, days, _weeks(days))
 
 
-def _day(day: int, sums: Mapping[str, tuple[float, bool] | None], bouts: dict[str, float] | None) -> Day:
+def _day(day: int, sums: Mapping[str, DaySum | None], bouts: dict[str, float] | None) -> Day:
     wear_h = sums[WEAR]
-    is_worn_enough = wear_h is not None and wear_h[0] >= VALID_WEAR_H
+    is_worn_enough = wear_h is not None and wear_h.total >= VALID_WEAR_H
     reasons = [] if is_worn_enough else [text("days.no_wear" if wear_h is None else "days.few_hours")]
-    if any(one is not None and not one[1] for one in sums.values()):
+    if any(one is not None and not one.is_good for one in sums.values()):
         reasons.append(text("days.doubtful"))
-    outcomes: Outcomes = {metric: None if one is None else one[0] for metric, one in sums.items()}
+    outcomes: Outcomes = {metric: None if one is None else one.total for metric, one in sums.items()}
     outcomes |= {name: None if math.isnan(value) else value for name, value in (bouts or {}).items()}
     return Day(day * DAY_US, outcomes, "degraded" if reasons else "ok", "; ".join(reasons))
 
@@ -148,131 +116,13 @@ def _weeks(days: Iterable[Day]) -> list[Week]:
     return found
 
 
-def _sums_of_days(rows: Sequence[Stretch]) -> dict[str, dict[int, tuple[float, bool]]]:
-    """Return of each metric the sum of each day, and whether all of it is of good quality."""
-    of: dict[str, list[Stretch]] = {metric: [] for metric in (*QUARTERS, *OCCASIONS)}
-    for row in rows:
-        if row.metric in of:
-            of[row.metric].append(row)
-    wear = _WearTime(of[WEAR])
-    found: dict[str, dict[int, tuple[float, bool]]] = {}
-    for metric, rows_of_it in of.items():
-        days: dict[int, tuple[float, bool]] = {}
-        for row, value in _counted_once(metric, rows_of_it, wear):
-            total, is_good = days.get(row.end_us // DAY_US, (0.0, True))
-            days[row.end_us // DAY_US] = total + value, is_good and row.is_good
-        whole = CATALOGUE[metric].kind == "count"
-        found[metric] = {day: (float(round(total)) if whole else total, good) for day, (total, good) in days.items()}
-    return found
-
-
-def _counted_once(metric: str, rows: Sequence[Stretch], wear: _WearTime) -> Iterator[tuple[Stretch, float]]:
-    """Yield what counts of a metric, and how much of it, where several sensors may have told of one time."""
-    if metric in QUARTERS:
-        shares = own_shares(rows, lambda row: (-round(wear.share(row), 1), not row.is_good, row.rank, row.source))
-        yield from ((row, row.value * share) for row, share in zip(rows, shares, strict=True) if share > 0.0)
-    else:
-        weight = _length_us if metric == STEPS else wear.duration_us
-        yield from ((row, row.value) for row in believed_occasions(rows, weight))
-
-
-def _length_us(row: Stretch) -> float:
-    return row.end_us - row.start_us
-
-
-class _WearTime:
-    """For how much of some time a source was worn, by what it told of that itself."""
-
-    def __init__(self, rows: Iterable[Stretch]) -> None:
-        self._shares: dict[tuple[str, int, int], float] = {}  # all that a sensor tells of a quarter asks for the same
-        self._rows: dict[str, list[Stretch]] = defaultdict(list)
-        for row in sorted(rows, key=lambda row: row.end_us):
-            self._rows[row.source].append(row)
-        self._starts = {source: [row.start_us for row in of] for source, of in self._rows.items()}
-        self._ends = {source: [row.end_us for row in of] for source, of in self._rows.items()}
-
-    def duration_us(self, of: Stretch) -> float:
-        """Return how much of the time of a stretch its source was worn; 0 where it did not tell."""
-        total = 0.0
-        if of.source not in self._rows:
-            return total
-        first = bisect_left(self._ends[of.source], of.start_us)
-        for row in self._rows[of.source][first : bisect_left(self._starts[of.source], of.end_us)]:
-            shared_us = min(row.end_us, of.end_us) - max(row.start_us, of.start_us)
-            total += row.value * HOUR_US * max(0, shared_us) / max(1, row.end_us - row.start_us)
-        return total
-
-    def share(self, of: Stretch) -> float:
-        """Return the same as a share of it."""
-        key = of.source, of.start_us, of.end_us
-        if (known := self._shares.get(key)) is None:
-            known = self._shares[key] = self.duration_us(of) / max(1, of.end_us - of.start_us)
-        return known
-
-
-def _stretches(reader: HistoryReader, sessions: Sequence[PastSession], from_us: int, to_us: int) -> list[Stretch]:
-    """Return all that days are made of: rows, and of those that were deleted what their minutes say."""
-    within, in_minutes = (from_us, to_us), (from_us // MINUTE_US, -(-to_us // MINUTE_US))
-    metrics = (*QUARTERS, *OCCASIONS, BOUT, TURN, *OF_BOUT)
-    told = _tellers(reader, sessions, metrics, "measurements", within)
-    told_before = _tellers(reader, sessions, (*QUARTERS, *OCCASIONS), "minutes", in_minutes)
-    rows = reader.rows(
-        "SELECT m.series, m.start_us, m.end_us, m.value, m.n, m.quality = 0"
-        " FROM json_each(?) s CROSS JOIN measurements m ON m.series = s.value"
-        " WHERE m.end_us >= ? AND m.end_us < ? AND m.quality < 2 AND m.value IS NOT NULL ORDER BY m.end_us",
-        (orjson.dumps([*told]).decode(), *within),
-    )
-    deleted = reader.rows(
-        "SELECT m.series, m.first_us, m.last_us, m.total, m.valued, m.degraded = 0"
-        " FROM json_each(?) s CROSS JOIN minutes m ON m.series = s.value"
-        " WHERE m.kept = 0 AND m.valued > 0 AND m.minute >= ? AND m.minute < ?",
-        (orjson.dumps([*told_before]).decode(), *in_minutes),
-    )
-    return [
-        Stretch(*of[series], *values)
-        for of, found in ((told_before, deleted), (told, rows))
-        for series, *values in found
-    ]
-
-
-def _tellers(
-    reader: HistoryReader, sessions: Sequence[PastSession], metrics: Sequence[str], table: str, within: tuple[int, int]
-) -> dict[int, tuple[str, int, str]]:
-    """Return source, rank and metric of each series that tells of some metrics in a table within some time."""
-    if not sessions:
-        return {}
-    subject, simulated = sessions[0].subject, sessions[0].simulated
-    # Of years there are thousands of series: only those that tell of that time are looked at, sum and all.
-    told = reader.rows(
-        f"SELECT id FROM main.series s WHERE subject = ? AND metric IN ({', '.join('?' * len(metrics))}) AND EXISTS"  # noqa: S608 - our own text
-        f" (SELECT 1 FROM main.{table} m WHERE m.series = s.id AND {WHEN[table]} >= ? AND {WHEN[table]} < ?)",
-        (subject, *metrics, *within),
-    )
-    parts = {part for one in sessions for part in one.parts}
-    found = reader.rows(
-        "SELECT id, session, devices, placement, metric, simulated FROM series"
-        " WHERE id IN (SELECT value FROM json_each(?)) AND +subject = ?",
-        (orjson.dumps([one for (one,) in told]).decode(), subject),
-    )
-    of = {row[0]: row for row in found if row[1] in parts and bool(row[5]) == simulated}
-    return {one: _teller(*of[one][1:5]) for (one,) in told if one in of}
-
-
-def _teller(session: str, devices: str, placement: str, metric: str) -> tuple[str, int, str]:
-    """Return source, rank and metric of a series: of hours a sensor; of walking the legs of a session, or its trunk."""
-    if metric not in OF_WALKS:
-        return f"{session}\n{devices}", PLACES.get(placement, len(PLACES)), metric
-    trunk = placement == TRUNK
-    return f"{session}\n{'trunk' if trunk else 'legs'}", int(trunk), metric
-
-
 def _partly_deleted(reader: HistoryReader, sessions: Sequence[PastSession], from_us: int, to_us: int) -> list[int]:
     """Return the days of which retention has deleted rows that tell of bouts: it ends within a day, not with it."""
     within = from_us // MINUTE_US, -(-to_us // MINUTE_US)
     found = reader.rows(
         "SELECT DISTINCT m.minute / 1440 FROM json_each(?) s CROSS JOIN minutes m ON m.series = s.value"
         " WHERE m.kept = 0 AND m.minute >= ? AND m.minute < ?",
-        (orjson.dumps([*_tellers(reader, sessions, (BOUT, *OF_BOUT), "minutes", within)]).decode(), *within),
+        (orjson.dumps([*tellers(reader, sessions, (BOUT, *OF_BOUT), "minutes", within)]).decode(), *within),
     )
     return [day for (day,) in found]
 
@@ -289,7 +139,7 @@ def _bouts_of_days(rows: Iterable[Stretch]) -> dict[int, dict[str, float]]:
     known = {of: _Instants(found) for of, found in values.items()}
     bouts: dict[int, list[WalkingBout]] = defaultdict(list)
     legs = set()
-    for bout in believed_occasions(seen, _length_us):
+    for bout in believed_occasions(seen, length_us):
         day = bout.end_us // DAY_US
         bouts[day].append(_bout(bout, known))
         if bout.rank == 0:

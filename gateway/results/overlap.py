@@ -35,6 +35,11 @@ class Stretch(NamedTuple):
     is_good: bool
 
 
+def length_us(one: Stretch) -> float:
+    """Return how long a stretch is, microseconds."""
+    return one.end_us - one.start_us
+
+
 def own_shares(stretches: Sequence[Stretch], doubt: Callable[[Stretch], Any]) -> list[float]:
     """Return the share of the time of each stretch of which no other source told that is doubted less.
 

@@ -6,9 +6,10 @@ Days and weeks are those of UTC, weeks begin on Monday: a session of a ward lies
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Any, Final, Literal, NamedTuple
 
 import orjson
 
@@ -19,13 +20,13 @@ from gateway.history.reader import HistoryReader
 from gateway.model.entered import is_entered
 from gateway.model.measurement import Quality
 from gateway.results.by_hand import DEGRADED, INVALID, OK, Row, standing
+from gateway.results.day_sums import DAY_US, WEAR, Told, contested_days, stretches_of, sums_of_days, teller
 from gateway.results.milestones import Milestone, Week, milestones_of, weeks_of
 from gateway.results.past_sessions import STAY, PastSession, shown_of
 from gateway.results.plans import plans_of
 from gateway.results.values import LEFT_OUT, order, uncounted
 
 By = Literal["session", "day", "week"]
-DAY_US: Final = 86_400_000_000
 WEEK_DAYS: Final = 7
 MONDAY: Final = 4
 """Days from 1970-01-01, a Thursday, to the first Monday."""
@@ -38,10 +39,43 @@ NEVER_US: Final = 2**62
 MINUTES: Final = "minutes"
 SUMS: Final = (
     "sum(n), sum(degraded), sum(valued), sum(total), sum(CASE WHEN degraded = 0 THEN valued END),"
-    " sum(CASE WHEN degraded = 0 THEN total END), min(low), max(high), min(minute)"
+    " sum(CASE WHEN degraded = 0 THEN total END), min(low), max(high), min(minute), min(first_us), max(last_us)"
 )
 FIRST_SHOWN = ("tmwt10_speed", "walking_speed", "tug_total", "mwt6_distance", "cadence", "heart_rate")
 """What is shown where nobody has chosen a metric, as far as there is such."""
+
+
+Line = tuple[str, str]
+"""Side and algorithm."""
+
+
+class _Sums(NamedTuple):
+    """Sums over a series, or a day of it, as `SUMS` asks for them."""
+
+    n: int
+    degraded: int
+    valued: int
+    total: float
+    good: int | None
+    good_total: float | None
+    low: float | None
+    high: float | None
+    minute: int
+    first_us: int
+    last_us: int
+
+    @property
+    def day(self) -> int:
+        """Days since 1970."""
+        return self.minute * MINUTE_US // DAY_US
+
+
+class _Part(NamedTuple):
+    """What one series gives a line: the session whose it is, who told it, and sums."""
+
+    session: str
+    source: str
+    sums: _Sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,23 +179,60 @@ def lines_of(reader: HistoryReader, sessions: Sequence[PastSession], metric: str
     gone = cut_off_stays(reader, sessions, metric)
     owners = {part: one for one in sessions if one.session not in gone for part in one.parts}
     long = [part for part, one in owners.items() if _is_long(one, window.step)]
-    lines: dict[tuple[str, str], dict[tuple[int, str], list[Any]]] = defaultdict(lambda: defaultdict(list))
+    lines: dict[Line, list[_Part]] = defaultdict(list)
     entered: set[tuple[int, str]] = set()
-    for number, part, side, algorithm, *sums in _rows(reader, sessions, metric, window, long):
+    for number, part, side, algorithm, devices, placement, *sums in _rows(reader, sessions, metric, window, long):
         if (owner := owners.get(part)) is None:
             continue
         held = standing(reader, [number], algorithm) if is_entered(algorithm) else []
         if held and (number, part) in entered:
             continue  # all of it was taken with the first of its days
         entered.add((number, part))
-        for found in [_sums_of(row) for row in held if window.from_us <= row[0] < window.to_us] if held else [sums]:
-            day = found[-1] * MINUTE_US // DAY_US
-            lines[side, algorithm][_bucket(day, owner.session, window.step)].append(found)
+        of = [_sums_of(row) for row in held if window.from_us <= row[0] < window.to_us] if held else [_Sums(*sums)]
+        source, *_ = teller(part, devices, placement, metric)
+        lines[side, algorithm] += [_Part(owner.session, source, found) for found in of]
+    asked = replace(window, metric=metric)
+    once = CATALOGUE[metric].is_summed and window.step != "session"
+    shown = [one for one in sessions if one.session not in gone]
     made = [
-        TrendLine(side, algorithm, sorted((_point(at, parts, metric) for at, parts in of.items()), key=_when))
-        for (side, algorithm), of in lines.items()
+        _line(line, _counted_once(reader, shown, asked, line, of) if once else of, metric, window.step)
+        for line, of in lines.items()
     ]
     return sorted(made, key=lambda line: (line.side, line.algorithm))
+
+
+def _line(line: Line, of: Iterable[_Part], metric: str, step: By) -> TrendLine:
+    buckets: dict[tuple[int, str], list[_Sums]] = defaultdict(list)
+    for part in of:
+        buckets[_bucket(part.sums.day, part.session, step)].append(part.sums)
+    return TrendLine(*line, sorted((_point(at, sums, metric) for at, sums in buckets.items()), key=_when))
+
+
+def _counted_once(
+    reader: HistoryReader, sessions: Sequence[PastSession], window: Window, line: Line, of: Sequence[_Part]
+) -> Iterator[_Part]:
+    """Yield what a line is made of, of what several sensors told of one time once: as days count it."""
+    told = (Told(part.sums.day, part.source, part.sums.first_us, part.sums.last_us) for part in of)
+    contested = contested_days(told)
+    yield from (part for part in of if part.sums.day not in contested)
+    first_us, end_us = window.from_us // MINUTE_US * MINUTE_US, -(-window.to_us // MINUTE_US) * MINUTE_US
+    for from_us, to_us in _runs(contested):
+        within = max(from_us, first_us), min(to_us, end_us)
+        rows = stretches_of(reader, sessions, within, (window.metric, WEAR), line=line)
+        for day, found in sums_of_days(rows, (window.metric,))[window.metric].items():
+            doubted = 0 if found.is_good else found.n
+            sums = _Sums(
+                found.n, doubted, found.n, found.total, found.n - doubted, found.total, found.low, found.high,
+                day * DAY_US // MINUTE_US, day * DAY_US, (day + 1) * DAY_US,
+            )  # fmt: skip
+            yield _Part("", "", sums)
+
+
+def _runs(days: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield from when to when days follow each other, UTC microseconds."""
+    for _, of in groupby(enumerate(days), lambda numbered: numbered[1] - numbered[0]):
+        run = [day for _, day in of]
+        yield run[0] * DAY_US, (run[-1] + 1) * DAY_US
 
 
 def cut_off_stays(reader: HistoryReader, sessions: Sequence[PastSession], metric: str) -> set[str]:
@@ -181,15 +252,15 @@ def cut_off_stays(reader: HistoryReader, sessions: Sequence[PastSession], metric
     return (known & set(stays)) | {session for (session,) in rows}
 
 
-def _sums_of(row: Row) -> list[Any]:
+def _sums_of(row: Row) -> _Sums:
     """Return of one thing that people entered what `SUMS` are of many, in their order."""
     value, quality = row[1], row[2]
     valued = value is not None and quality != INVALID
     said, good = (value if valued else None), valued and quality == OK
-    return [
+    return _Sums(
         1, int(quality == DEGRADED), int(valued), said or 0.0, int(good), value if good else None, said, said,
-        row[0] // MINUTE_US,
-    ]  # fmt: skip
+        row[0] // MINUTE_US, row[0], row[0],
+    )  # fmt: skip
 
 
 def _is_long(one: PastSession, step: By) -> bool:
@@ -210,24 +281,26 @@ def _bucket(day: int, session: str, step: By) -> tuple[int, str]:
     return first * DAY_US, ""
 
 
-def _point(bucket: tuple[int, str], parts: Iterable[Any], metric: str) -> TrendPoint:
+def _point(bucket: tuple[int, str], sums: Sequence[_Sums], metric: str) -> TrendPoint:
     at_us, session = bucket
-    rows = list(parts)
-    n, degraded, valued, total, good, good_total = (sum(row[i] or 0 for row in rows) for i in range(6))
-    lows, highs = ([row[i] for row in rows if row[i] is not None] for i in (6, 7))
+    n, degraded, valued = sum(one.n for one in sums), sum(one.degraded for one in sums), sum(one.valued for one in sums)
+    total, good = sum(one.total for one in sums), sum(one.good or 0 for one in sums)
+    lows, highs = [one.low for one in sums if one.low is not None], [one.high for one in sums if one.high is not None]
     if CATALOGUE[metric].is_summed:
         value, fine = (total if valued else None), not degraded
+    elif good:
+        value, fine = sum(one.good_total or 0.0 for one in sums) / good, True
     else:
-        value, fine = (good_total / good, True) if good else (total / valued if valued else None, False)
+        value, fine = (total / valued if valued else None), False
     quality: Quality = "invalid" if value is None else "ok" if fine else "degraded"
-    begin = at_us or min(row[8] for row in rows) * MINUTE_US
+    begin = at_us or min(one.minute for one in sums) * MINUTE_US
     return TrendPoint(begin, value, min(lows, default=None), max(highs, default=None), n, quality, session)
 
 
 def _rows(
     reader: HistoryReader, sessions: Sequence[PastSession], metric: str, window: Window, long: Sequence[str]
 ) -> Iterable[Any]:
-    """Yield series, part, side, algorithm and sums: of a series at once, of those of long sessions day by day."""
+    """Yield what each series is and its sums: of a series at once, of those of long sessions day by day."""
     if not sessions:
         return
     of = (sessions[0].subject, metric, sessions[0].simulated)
@@ -242,7 +315,8 @@ def _rows(
         (rows, by_day, has_some, ()),
     ):
         yield from reader.rows(
-            f"SELECT s.id, s.session, s.side, s.algorithm, {SUMS} FROM series s CROSS JOIN {table} m ON m.series = s.id"  # noqa: S608 - our own text
+            f"SELECT s.id, s.session, s.side, s.algorithm, s.devices, s.placement, {SUMS}"  # noqa: S608 - our own text
+            f" FROM series s CROSS JOIN {table} m ON m.series = s.id"
             f" WHERE s.subject = ? AND s.metric = ? AND s.simulated = ? AND {condition} AND minute >= ? AND minute < ?"
             f" GROUP BY {group}", (*of, *values, *within),
         )  # fmt: skip

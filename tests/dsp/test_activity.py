@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dsp.activity.bouts import COUNTS, OUTCOMES, WalkingBout, summarise_bouts, summarise_week
 from dsp.activity.day import FEW_HOURS, Spell, spells, summarise_day
 from dsp.activity.measured import ActivityMetrics
+from dsp.activity.still import OFF_BODY
 from dsp.activity.wear import ALGORITHM as WEAR_ALGORITHM
 from dsp.activity.wear import NO_SAMPLES, Wear, WearTime
 from dsp.catalogue import CATALOGUE
@@ -241,3 +242,67 @@ def test_metrics_of_activity_are_the_same_in_any_chunking_and_across_a_gap() -> 
     assert sums(whole)["wear_time"] == pytest.approx(len(acc) / 25 / 3600, abs=1e-9), "the gap is no part of it"
     assert {f.algorithm for f in whole if f.metric == "wear_time"} == {WEAR_ALGORITHM}
     assert sums(whole).get("sedentary_bouts_30", 0) == 0
+
+
+def put_down(force: np.ndarray, minutes: float, *, spread: float = 0.02) -> np.ndarray:
+    """Return a sensor that is put down as level as the thigh of who sits, with so much noise, m/s²."""
+    rng = np.random.default_rng(11)
+    rest = rng.normal(0, spread, (round(minutes * 1500), 3)) + np.array([9.81, 0.0, 0.0])
+    return np.concatenate([force, rest])
+
+
+def test_a_sensor_on_the_table_gives_no_hours_of_a_person_and_says_why() -> None:
+    walked = sat_and_walked((2, 10, 3, 15))[: 2 * 22500]
+    found = metrics(put_down(walked, 120))
+    total = sums(found)
+    assert total["wear_time"] == pytest.approx(0.5)
+    assert total["upright_time"] == pytest.approx(25 / 60, abs=0.01)
+    assert total["sedentary_time"] == pytest.approx(5 / 60, abs=0.01), "and none of the two hours on the table"
+    assert total.get("sedentary_bouts_30", 0) == 0, "nobody sat there"
+    for metric in ("upright_time", "sedentary_time", "transfer_count"):
+        of = [f for f in found if f.metric == metric]
+        assert [f.value is None for f in of] == [False] * 2 + [True] * 8
+        assert {(f.quality, f.reason) for f in of[2:]} == {("invalid", OFF_BODY)}
+        assert [round(f.first / 25 / 900, 2) for f in of] == list(range(10)), "each quarter is told of, in time"
+
+
+@pytest.mark.parametrize("spread", [0.14, 0.3])
+def test_who_lies_still_and_breathes_has_hours(spread: float) -> None:
+    found = metrics(put_down(sat_and_walked((2, 10, 3))[:22500], 120, spread=spread))
+    assert sums(found)["wear_time"] == pytest.approx(2.25)
+    assert sums(found)["sedentary_time"] == pytest.approx((5 + 120) / 60, abs=0.01)
+    assert sums(found)["sedentary_bouts_30"] == 1
+
+
+def test_hours_of_who_moves_are_known_at_the_end_of_each_quarter_and_of_who_does_not_once_they_are_known() -> None:
+    acc = put_down(sat_and_walked((2, 13, 2, 13))[: 2 * 22500], 60)
+    activity, late_by = ActivityMetrics(25.0, "left_thigh"), dict[int, float]()
+    for at in range(0, len(acc), 25):
+        part = slice(at, at + 25)
+        for f in activity.process(np.arange(len(acc))[part], acc[part], np.full((25, 3), np.nan)):
+            if f.metric == "sedentary_time":
+                late_by[round(f.first / 25 / 900)] = at / 25 - f.last / 25
+    assert {number: late_s < 5 for number, late_s in late_by.items()} == {0: True, 1: True}
+    assert [f.reason for f in activity.finish() if f.metric == "sedentary_time"] == [OFF_BODY] * 4
+
+
+@settings(deadline=None, max_examples=8)
+@given(
+    st.lists(st.sampled_from([0.02, 0.1, 0.127, 0.13, 0.3, 1.5]), min_size=2, max_size=9),
+    st.integers(1, 20000), st.integers(0, 9000), st.integers(0, 70000),
+)  # fmt: skip
+def test_hours_are_those_of_quarters_on_a_body_in_any_chunking(
+    spreads: list[float], chunk: int, at: int, length: int
+) -> None:
+    """Whatever is told before all of its hour is known is what the whole hour says."""
+    acc = np.concatenate([put_down(np.zeros((0, 3)), 15, spread=spread)[:, [2, 1, 0]] for spread in spreads])[::5]
+    index = np.arange(len(acc)) * 5
+    index[at:] += length
+    whole = metrics(acc, index=index)
+    assert metrics(acc, chunk=chunk, index=index) == whole
+    on_body = {f.first: f.value for f in whole if f.metric == "wear_time"}
+    hours = [f for f in whole if f.metric == "sedentary_time"]
+    assert [f.first for f in hours] == sorted(f.first for f in hours)
+    for f in hours:
+        quarter = [value for first, value in on_body.items() if f.last - 22500 <= first < f.last]
+        assert f.value is None or any(quarter), "no hours but of what was worn"

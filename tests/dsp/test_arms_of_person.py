@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dsp.arms.measured import HARDLY, OFF_BODY, WristCounts
+from dsp.activity.still import OFF_BODY
+from dsp.arms.measured import HARDLY, WristCounts
 from dsp.arms.pair import AHEAD_S, UNKNOWN, PairedWrists
 from dsp.arms.person import (
     APART_S,

@@ -54,6 +54,7 @@ def test_an_even_walk() -> None:
         "stride_time_cv": 0.0,
         "n_steps": 40.0,
         "walking_bout": 39 * STEP,
+        "walking_time": 39 * STEP,
     }.items():
         assert values(found, metric) == pytest.approx([expected] * len(values(found, metric)), abs=1e-9), metric
         assert values(found, metric), metric
@@ -118,7 +119,7 @@ def test_one_foot_alone_says_so() -> None:
     found = results([c for c in stroll() if c.side == "right"])
     assert {r.metric for r in found} == {
         "initial_contact", "final_contact", "stride_time", "stance_time", "swing_time", "stance_pct", "swing_pct",
-        "cadence", "n_steps", "walking_bout",
+        "cadence", "n_steps", "walking_bout", "walking_time",
     }  # fmt: skip
     cadence = [r for r in found if r.metric == "cadence"]
     assert {(r.quality, r.reason) for r in cadence} == {("degraded", "right foot only")}
@@ -161,12 +162,14 @@ def test_a_pause_ends_the_bout() -> None:
     second = [c._replace(time_s=c.time_s + 30.0) for c in stroll(6)]
     found = results(first + second)
     assert values(found, "n_steps") == [10.0, 6.0]
-    assert values(found, "walking_bout") == pytest.approx([9 * STEP, 5 * STEP])
+    assert values(found, "walking_bout") == values(found, "walking_time") == pytest.approx([9 * STEP, 5 * STEP])
     assert max(values(found, "stride_time")) == pytest.approx(2 * STEP)
     walk = Walk()
     walk.process(first, 0.001, 9 * STEP + 1.0)
-    (steps, bout) = walk.process([], 0.001, 9 * STEP + 3.5)
-    assert (steps.metric, bout.metric) == ("n_steps", "walking_bout"), "known as soon as the pause is long enough"
+    ended = walk.process([], 0.001, 9 * STEP + 3.5)
+    assert [r.metric for r in ended] == ["n_steps", "walking_bout", "walking_time"], (
+        "known as soon as the pause is long enough"
+    )
 
 
 def test_exoskeleton_gait_has_wider_limits() -> None:

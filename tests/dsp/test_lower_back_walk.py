@@ -69,6 +69,7 @@ def test_a_walk_says_its_steps_pace_and_rhythm() -> None:
     assert {r.value for r in contacts} == {1.0}
     (bout,) = named(found, "walking_bout")
     assert bout.value == pytest.approx(39 * 60.0 / 110.0, abs=0.1)
+    assert named(found, "walking_time") == [bout._replace(metric="walking_time")]
     assert named(found, "n_steps")[0].value == 40.0
     assert named(found, "cadence")[-1].value == pytest.approx(110.0, abs=0.5)
     assert named(found, "cadence")[-1].n == 40

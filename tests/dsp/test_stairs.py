@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cache
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from benchmarks.fifty_patients import heard
+from dsp.batch import Batch
+from dsp.foot.contacts import FootContacts
+from dsp.gait.gait import Contact, Walk
+from dsp.gait.window import Foot
+from dsp.lower_back.lower_back import LowerBack
+from dsp.lower_back.walk import LowerBackWalk, TimedEvent, timed_events
 from dsp.result import Result, Side
 from dsp.walk_tests.stairs import BY_BACK, NO_STEPS, NOT_MARKED, StairClimb
+from dsp.whole_recordings import find_stairs
 from simulators.clinic.patient import patients
 from simulators.clinic.perform import Performance, perform
 from simulators.clinic.transfers import Staying
@@ -101,6 +112,89 @@ def test_marks_without_a_step_between_them_are_in_doubt() -> None:
     assert (found["stairs_time"].value, found["stairs_time"].quality) == (15.0, "degraded")
     assert (found["stairs_steps"].value, found["stairs_steps"].quality) == (None, "invalid")
     assert {r.reason for r in found.values()} == {NO_STEPS}
+
+
+@cache
+def of_whole_climb(places: tuple[str, ...]) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    done, _ = climbed(32, up=True, places=places)
+    return {place: tuple(signals) for place, signals in done.signals.items()}  # type: ignore[misc]
+
+
+def live(signals: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]], climb: StairClimb, chunk: int) -> list[Result]:
+    """Return what a ward is told of the same samples as they come: each sensor in packets, up to what is decided."""
+    feet, walk, back, walked = FootContacts(), Walk(), LowerBack(), LowerBackWalk()
+    at = {place: (back.attach(RATE_HZ) if place == "lower_back" else feet.attach(RATE_HZ)) for place in signals}
+    out: list[Result] = []
+    for first in range(0, int(max(s[0][-1] for s in signals.values())) + 1, chunk):
+        contacts, results = [], list[Result]()
+        for place, samples in signals.items():
+            part = slice(*np.searchsorted(samples[0], [first, first + chunk]))
+            batch = Batch.single(samples[0][part], samples[1][part], samples[2][part], at[place])
+            if place == "lower_back":
+                results += walked.process(timed(back.process(batch)), first / RATE_HZ)
+            else:
+                side: Foot = "left" if place.startswith("left") else "right"
+                contacts += [
+                    Contact(side, int(e["kind"]), e["index"] / RATE_HZ, e["confidence"]) for e in feet.process(batch)
+                ]
+        if "left_foot" in at:
+            results += walk.process(contacts, None, float(np.min(feet.settled_all())) / RATE_HZ)
+        out += climb.process(results)
+    results = walk.finish()
+    if "lower_back" in at:
+        results += walked.process(timed(back.flush(at["lower_back"])), math.inf)
+    return [*out, *climb.process(results), *climb.finish()]
+
+
+def timed(events: np.ndarray) -> list[TimedEvent]:
+    return timed_events(events, events["start"] / RATE_HZ, events["index"] / RATE_HZ)
+
+
+@settings(deadline=None, max_examples=12)
+@given(
+    st.integers(5, 700), st.sampled_from([FEET, ("lower_back",), (*FEET, "lower_back")]), st.booleans(),
+    st.floats(0.0, 0.08), st.integers(0, 3),
+)  # fmt: skip
+def test_on_arrays_a_climb_is_what_a_ward_has_of_the_same_samples(
+    chunk: int, places: tuple[str, ...], marked: bool, lost: float, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    signals = {}
+    for place, samples in of_whole_climb(places).items():
+        kept = random.random(len(samples[0])) >= lost
+        signals[place] = (samples[0][kept], samples[1][kept], samples[2][kept])
+    marks = [(3.0, 9.0), (9.5, 14.25)] if marked else []
+    climb = StairClimb(10.0)
+    for start_s, end_s in marks:
+        climb.mark("start", start_s)
+        climb.mark("stop", end_s)
+    seen = live(signals, climb, chunk)
+    table = find_stairs(signals, RATE_HZ, stairs=10, marks_s=marks)
+    assert len(table) == (2 if marked else 1)
+    for metric, column in (("stairs_time", "duration_s"), ("stairs_steps", "steps"), ("stairs_rate", "stairs_per_min")):
+        of = [r for r in seen if r.metric == metric]
+        np.testing.assert_array_equal(table[column], [np.nan if r.value is None else r.value for r in of])
+        np.testing.assert_array_equal(table["start_s"], [r.start_s for r in of])
+        if metric != "stairs_rate":
+            before = "steps_" if metric == "stairs_steps" else ""
+            assert table[f"{before}quality"].tolist() == [r.quality for r in of]
+            assert table[f"{before}reason"].tolist() == [r.reason for r in of]
+
+
+def test_what_shows_no_climb_is_refused_with_what_would() -> None:
+    signals = of_whole_climb(FEET)
+    with pytest.raises(ValueError, match="no steps are seen from wrist: give left_foot"):
+        find_stairs({"wrist": signals["left_foot"]}, RATE_HZ)
+    for one in ({"left_foot": signals["left_foot"]}, dict.fromkeys(("left_foot", "left_shank"), signals["left_foot"])):
+        with pytest.raises(ValueError, match="of both legs, or the lower back"):
+            find_stairs(one, RATE_HZ)
+    with pytest.raises(ValueError, match="deg/s"):
+        find_stairs({place: (index, acc, np.degrees(gyr)) for place, (index, acc, gyr) in signals.items()}, RATE_HZ)
+    nothing = (np.zeros(0, int), np.zeros((0, 3)), np.zeros((0, 3)))
+    assert len(find_stairs({"lower_back": nothing}, RATE_HZ)) == len(find_stairs({}, RATE_HZ)) == 0
+    (unseen,) = find_stairs({"lower_back": nothing}, RATE_HZ, marks_s=[(1.0, 5.0)])
+    assert (unseen["duration_s"], unseen["quality"], unseen["steps_quality"]) == (4.0, "degraded", "invalid")
+    assert np.isnan(unseen["steps"])
 
 
 def test_nobody_who_climbed_nothing_has_a_result() -> None:

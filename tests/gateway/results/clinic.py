@@ -90,7 +90,8 @@ class Clinic:
         """Have a walking bout measured that ends so many seconds after six in the morning."""
         devices = tuple(f"{place}-1" for place in placement)
         for metric, value, unit in (
-            ("walking_bout", duration_s, "s"), ("n_steps", float(steps), "1"), ("walking_speed", speed, "m/s"),
+            ("walking_bout", duration_s, "s"), ("walking_time", duration_s, "s"),
+            ("n_steps", float(steps), "1"), ("walking_speed", speed, "m/s"),
             ("cadence", 60.0 * steps / duration_s, "{steps}/min"),
         ):  # fmt: skip
             self.give(day, metric, value, side="both", second=EARLY_S + second, unit=unit, length_s=duration_s,

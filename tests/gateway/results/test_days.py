@@ -11,9 +11,10 @@ import pytest
 from gateway.history.history import History
 from gateway.history.minutes import delete_rows
 from gateway.history.reader import HistoryReader
+from gateway.results.day_sums import DAY_US
 from gateway.results.days import Days, make_days
 from gateway.results.past_sessions import UnknownSubjectError
-from gateway.results.trend import DAY_US, Window, make_trend
+from gateway.results.trend import By, Window, make_trend
 from tests.gateway.history.ward_gateway import us
 from tests.gateway.results.clinic import DAY_S, EARLY_S, FULL, SUBJECT, Clinic, monday_before
 
@@ -111,6 +112,55 @@ def test_the_trend_of_hours_is_their_sum_too(tmp_path: Path) -> None:
     (line,) = make_trend(reader, SUBJECT, Window(us(0), us(3 * DAY_S), "upright_time", "day")).lines
     assert [point.value for point in line.points] == pytest.approx([4.4])
     reader.close()
+
+
+@pytest.mark.parametrize("by", ["day", "week"])
+@pytest.mark.parametrize("rolled", [True, False])
+def test_a_trend_counts_hours_that_two_gateways_told_once_as_days_do(tmp_path: Path, by: By, *, rolled: bool) -> None:
+    """On one day both told, on the next the other gateway alone."""
+    one, other = on_two_gateways(tmp_path)
+    monday = monday_before(9)
+    one.wear(monday, FULL, 0.05, placement="lower_back", transfers=2.0)
+    other.wear(monday, FULL, 0.2, first=24, transfers=4.0)
+    other.wear(monday + 1, FULL, 0.1, transfers=1.0)
+    whole = days(one, monday + 2, other, rolled=rolled).days
+    with closing(HistoryReader(one.path)) as reader:
+        for metric in ("wear_time", "upright_time", "sedentary_time", "transfer_count"):
+            found = make_trend(reader, SUBJECT, Window(us(0), us((monday + 3) * DAY_S), metric, by))
+            (line,) = found.lines
+            expected = [day.outcomes[metric] or 0.0 for day in whole]
+            assert [point.value for point in line.points] == pytest.approx(expected if by == "day" else [sum(expected)])
+            assert {point.quality for point in line.points} == {"ok"}
+            by_session = make_trend(reader, SUBJECT, Window(us(0), us((monday + 3) * DAY_S), metric, "session"))
+            assert len(by_session.lines[0].points) == 2, "each session tells what was measured in it"
+
+
+def test_a_trend_counts_once_what_was_deleted_and_doubts_what_was_doubted(tmp_path: Path) -> None:
+    one, other = on_two_gateways(tmp_path)
+    one.wear(1, FULL)
+    other.wear(1, FULL, first=4, quality="degraded")
+    other.store()
+    with closing(History(one.store())) as history, history.database.transaction() as db:
+        delete_rows(db, 0, 2**62)
+    with closing(HistoryReader(one.path)) as reader:
+        found = make_trend(reader, SUBJECT, Window(us(0), us(3 * DAY_S), "wear_time", "day"))
+    (point,) = found.lines[0].points
+    assert point.value == pytest.approx(12.0)
+    assert point.quality == "degraded"
+
+
+def test_a_trend_counts_steps_that_two_gateways_told_once(tmp_path: Path) -> None:
+    one, other = on_two_gateways(tmp_path)
+    one.bout(1, 100, 20.0, 36, 0.6, **FEET)
+    other.bout(1, 99, 18.0, 30, 0.6, **FEET)
+    other.bout(1, 5000, 18.0, 30, 0.6, **FEET)
+    (day,) = days(one, 2, other).days
+    assert day.outcomes["n_steps"] == 66.0
+    assert day.outcomes["total_walking_duration_min"] == pytest.approx(38 / 60)
+    with closing(HistoryReader(one.path)) as reader:
+        for metric, expected in (("n_steps", 66.0), ("walking_time", 38.0)):
+            found = make_trend(reader, SUBJECT, Window(us(0), us(3 * DAY_S), metric, "day"))
+            assert [point.value for point in found.lines[0].points] == [expected]
 
 
 def test_bouts_become_the_outcomes_of_mobilise_d_and_of_two_ways_the_one_that_saw_most(tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from gateway.history.reader import HistoryReader
 from gateway.history.row_sums import row_sum
+from gateway.results.day_sums import DAY_US
 from gateway.results.milestones import WEEK_US, monday
 from gateway.results.past_sessions import UnknownSubjectError
-from gateway.results.trend import DAY_US, By, Trend, Window, make_trend
+from gateway.results.trend import By, Trend, Window, make_trend
 from tests.gateway.history.ward_gateway import us
 from tests.gateway.results.clinic import DAY_S, SUBJECT, Clinic
 
