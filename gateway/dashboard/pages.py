@@ -72,7 +72,7 @@ def render(
     body = translate(body.replace("$ask\n", read("ask")), language)
     current = {f"current_{page}": ' aria-current="page"' if page == name else "" for page in TITLES}
     made = Template(body).substitute(
-        title=escape(language.text(TITLES[name])) if name in TITLES else "", name=name, root=ROOTS[name], build=BUILD,
+        title=escape(language.text(TITLES[name])) if name in TITLES else "", name=name, root=ROOTS[name], files=FILES, build=BUILD,
         pace="" if speed == 1 else escape(language.text("shell.time_at", speed=f"{speed:g}")),
         lang=language.locale, texts=texts_of(name, language), languages=choice_of(language, others or {}), **current,
         draft=draft_of(language), preloads=_preloads(name),
@@ -128,7 +128,7 @@ def _preloads(name: str) -> str:
     loaded = sorted(scripts_of(name) - {name})
     if any(PLOTS in (STATIC / f"{one}.js").read_text("utf-8") for one in loaded):
         loaded.append(PLOTS)
-    return "".join(f'<link rel="modulepreload" href="{ROOTS[name]}static/{one}.js">\n' for one in loaded)
+    return "".join(f'<link rel="modulepreload" href="{ROOTS[name]}{FILES}/{one}.js">\n' for one in loaded)
 
 
 @cache
@@ -161,6 +161,8 @@ def tag(data: bytes) -> str:
 
 BUILD = _build()
 """Of the files that this process serves."""
+FILES = f"static/{BUILD}"
+"""Where the pages find scripts, styles and pictures: what is there never changes, so that a browser need not ask again."""
 
 
 def has_plotting_library() -> bool:

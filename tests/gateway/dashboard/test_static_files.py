@@ -17,7 +17,7 @@ from gateway.dashboard.server import make_app
 from gateway.dashboard.static_files import LEAST, Packed, read_files
 
 GZIP = {"Accept-Encoding": "gzip"}
-PRELOAD = re.compile(r'<link rel="modulepreload" href="[./]*static/([a-zA-Z_./]+)\.js">')
+PRELOAD = re.compile(r'<link rel="modulepreload" href="[./]*static/[0-9a-f]{16}/([a-zA-Z_./]+)\.js">')
 
 
 @pytest_asyncio.fixture
@@ -60,6 +60,30 @@ async def test_a_file_is_packed_for_whom_can_unpack_it_and_not_sent_twice(
 @pytest.mark.parametrize("path", ["static/../server.py", "static/%2e%2e/server.py", "static/", "static/ward.py"])
 async def test_nothing_else_of_this_machine_is_served(client: TestClient, path: str) -> None:  # type: ignore[type-arg]
     assert (await client.get(f"/{path}")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("folder", "keeps"), [(pages.FILES, "immutable"), ("static", "no-cache"), (f"static/{'0' * 16}", "no-cache")]
+)
+async def test_a_browser_keeps_for_good_only_what_its_build_names(
+    client: TestClient,  # type: ignore[type-arg]
+    folder: str,
+    keeps: str,
+) -> None:
+    """A page that was sent before an update gets what there is now, and may not keep it under the name it knows."""
+    answer = await client.get(f"/{folder}/words.js", headers={"Accept-Encoding": "identity"})
+    assert await answer.read() == (pages.STATIC / "words.js").read_bytes()
+    assert keeps in answer.headers["Cache-Control"]
+    again = await client.get(f"/{folder}/words.js", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status, again.headers["Cache-Control"]) == (304, answer.headers["Cache-Control"])
+    missing = await client.get(f"/{folder}/nothing.js")
+    assert (missing.status, missing.headers["Cache-Control"]) == (404, "no-cache")
+
+
+@pytest.mark.parametrize("name", sorted(pages.ROOTS))
+def test_a_page_names_every_file_by_its_build(name: str) -> None:
+    html = pages.render(name).decode()
+    assert html.count("static/") == html.count(f"{pages.FILES}/") > len(pages.scripts_of(name))
 
 
 def test_what_gains_nothing_is_sent_as_it_is() -> None:
