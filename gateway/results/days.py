@@ -69,6 +69,8 @@ WHEN: Final[Mapping[str, str]] = {"measurements": "end_us", "minutes": "minute"}
 """Columns of the history's tables that say when something was: UTC microseconds, and minutes."""
 
 Outcomes = dict[str, float | None]
+Teller = tuple[str, int, str]
+"""Source, rank and metric of a series, as of a `Stretch`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +117,9 @@ def make_days(reader: HistoryReader, subject: str, from_us: int, to_us: int) -> 
     from_us = from_us // DAY_US * DAY_US
     rows = _stretches(reader, shown, from_us, to_us)
     sums = _sums_of_days(rows)
-    bouts = _bouts_of_days(rows)
-    for day in _partly_deleted(reader, shown, from_us, to_us):
+    seen = [row for row in rows if row.metric == BOUT]
+    bouts = _bouts_of_days(seen, _instants(reader, shown, seen, from_us, to_us)) if seen else {}
+    for day in _partly_deleted(reader, shown, from_us, to_us) if bouts else ():
         bouts.pop(day, None)  # what is left of its bouts would look like all of them
     found = sorted(set(bouts).union(*sums.values()))
     days = [_day(day, {metric: of.get(day) for metric, of in sums.items()}, bouts.get(day)) for day in found]
@@ -211,33 +214,34 @@ class _WearTime:
 
 
 def _stretches(reader: HistoryReader, sessions: Sequence[PastSession], from_us: int, to_us: int) -> list[Stretch]:
-    """Return all that days are made of: rows, and of those that were deleted what their minutes say."""
-    within, in_minutes = (from_us, to_us), (from_us // MINUTE_US, -(-to_us // MINUTE_US))
-    metrics = (*QUARTERS, *OCCASIONS, BOUT, TURN, *OF_BOUT)
-    told = _tellers(reader, sessions, metrics, "measurements", within)
+    """Return what adds up, and bouts: of rows, and of those that were deleted what their minutes say."""
+    in_minutes = from_us // MINUTE_US, -(-to_us // MINUTE_US)
     told_before = _tellers(reader, sessions, (*QUARTERS, *OCCASIONS), "minutes", in_minutes)
-    rows = reader.rows(
-        "SELECT m.series, m.start_us, m.end_us, m.value, m.n, m.quality = 0"
-        " FROM json_each(?) s CROSS JOIN measurements m ON m.series = s.value"
-        " WHERE m.end_us >= ? AND m.end_us < ? AND m.quality < 2 AND m.value IS NOT NULL ORDER BY m.end_us",
-        (orjson.dumps([*told]).decode(), *within),
-    )
     deleted = reader.rows(
         "SELECT m.series, m.first_us, m.last_us, m.total, m.valued, m.degraded = 0"
         " FROM json_each(?) s CROSS JOIN minutes m ON m.series = s.value"
         " WHERE m.kept = 0 AND m.valued > 0 AND m.minute >= ? AND m.minute < ?",
         (orjson.dumps([*told_before]).decode(), *in_minutes),
     )
-    return [
-        Stretch(*of[series], *values)
-        for of, found in ((told_before, deleted), (told, rows))
-        for series, *values in found
-    ]
+    rows = _rows(reader, _tellers(reader, sessions, (*QUARTERS, *OCCASIONS, BOUT), "measurements", (from_us, to_us)),
+                 from_us, to_us)  # fmt: skip
+    return [*(Stretch(*told_before[series], *values) for series, *values in deleted), *rows]
+
+
+def _rows(reader: HistoryReader, of: Mapping[int, Teller], from_us: int, to_us: int) -> list[Stretch]:
+    """Return the rows of some series within some time, by when they ended."""
+    found = reader.rows(
+        "SELECT m.series, m.start_us, m.end_us, m.value, m.n, m.quality = 0"
+        " FROM json_each(?) s CROSS JOIN measurements m ON m.series = s.value"
+        " WHERE m.end_us >= ? AND m.end_us < ? AND m.quality < 2 AND m.value IS NOT NULL ORDER BY m.end_us",
+        (orjson.dumps([*of]).decode(), from_us, to_us),
+    )
+    return [Stretch(*of[series], *values) for series, *values in found]
 
 
 def _tellers(
     reader: HistoryReader, sessions: Sequence[PastSession], metrics: Sequence[str], table: str, within: tuple[int, int]
-) -> dict[int, tuple[str, int, str]]:
+) -> dict[int, Teller]:
     """Return source, rank and metric of each series that tells of some metrics in a table within some time."""
     if not sessions:
         return {}
@@ -258,7 +262,7 @@ def _tellers(
     return {one: _teller(*of[one][1:5]) for (one,) in told if one in of}
 
 
-def _teller(session: str, devices: str, placement: str, metric: str) -> tuple[str, int, str]:
+def _teller(session: str, devices: str, placement: str, metric: str) -> Teller:
     """Return source, rank and metric of a series: of hours a sensor; of walking the legs of a session, or its trunk."""
     if metric not in OF_WALKS:
         return f"{session}\n{devices}", PLACES.get(placement, len(PLACES)), metric
@@ -277,16 +281,21 @@ def _partly_deleted(reader: HistoryReader, sessions: Sequence[PastSession], from
     return [day for (day,) in found]
 
 
-def _bouts_of_days(rows: Iterable[Stretch]) -> dict[int, dict[str, float]]:
-    """Return the outcomes of each day; of a walk that legs and lower back saw, as that told it which saw most of it."""
-    seen: list[Stretch] = []
+def _instants(
+    reader: HistoryReader, sessions: Sequence[PastSession], bouts: Sequence[Stretch], from_us: int, to_us: int
+) -> Known:
+    """Return what the sources of some bouts told, from the first bout to the last; nothing else of it is looked at."""
+    within = max(from_us, min(bout.start_us for bout in bouts)), min(to_us, max(bout.end_us for bout in bouts) + 1)
+    sources = {bout.source for bout in bouts}
+    told = _tellers(reader, sessions, (TURN, *OF_BOUT), "measurements", within)
     values: dict[tuple[str, str], list[Stretch]] = defaultdict(list)
-    for row in rows:
-        if row.metric == BOUT:
-            seen.append(row)
-        elif row.metric == TURN or row.metric in OF_BOUT:
-            values[row.source, row.metric].append(row)
-    known = {of: _Instants(found) for of, found in values.items()}
+    for row in _rows(reader, {series: of for series, of in told.items() if of[0] in sources}, *within):
+        values[row.source, row.metric].append(row)
+    return {of: _Instants(found) for of, found in values.items()}
+
+
+def _bouts_of_days(seen: Iterable[Stretch], known: Known) -> dict[int, dict[str, float]]:
+    """Return the outcomes of each day; of a walk that legs and lower back saw, as that told it which saw most of it."""
     bouts: dict[int, list[WalkingBout]] = defaultdict(list)
     legs = set()
     for bout in believed_occasions(seen, _length_us):
@@ -300,7 +309,7 @@ def _bouts_of_days(rows: Iterable[Stretch]) -> dict[int, dict[str, float]]:
     return found
 
 
-def _bout(bout: Stretch, known: Mapping[tuple[str, str], _Instants]) -> WalkingBout:
+def _bout(bout: Stretch, known: Known) -> WalkingBout:
     """Return a bout of what ended within it, as its own source told that."""
     of = {metric: known.get((bout.source, metric), NOTHING) for metric in (TURN, *OF_BOUT)}
     means = {field: of[metric].mean(bout) for metric, field in OF_BOUT.items()}
@@ -333,3 +342,5 @@ class _Instants:
 
 
 NOTHING: Final = _Instants(())
+Known = Mapping[tuple[str, str], _Instants]
+"""By source and metric."""
