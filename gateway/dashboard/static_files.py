@@ -1,8 +1,8 @@
 """The scripts, styles and pictures of the pages, read once and packed once: a ward's radio carries a third of them.
 
-What this process serves is what it read when it started, as are its pages: `pages.BUILD` names both. Its pages name each
-file in a folder of that name, so that a browser may keep it for good; the same file is there without it, and under the
-name of another build, for a page that was sent before an update.
+What this process serves is what it read when it started, as are its pages: `pages.BUILD` names both. The pages name
+each file in a folder of that name, so that a browser may keep it for good; it is there without it too, and in that of
+another build, for a page that was sent before an update.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _type_of(path: Path) -> str:
 
 
 def serve(folder: Path) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """Return a handler of ``{path}``: one of the files of a folder, of whatever build, and nothing else of this machine."""
+    """Return a handler of ``{path}``: a file of a folder, for whatever build, and nothing else of this machine."""
     files = read_files(folder)
 
     async def handler(request: web.Request) -> web.StreamResponse:
