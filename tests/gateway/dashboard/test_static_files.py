@@ -15,6 +15,7 @@ from config.settings import Settings
 from gateway.dashboard import pages
 from gateway.dashboard.server import make_app
 from gateway.dashboard.static_files import LEAST, Packed, read_files
+from gateway.texts.languages import read_languages
 
 GZIP = {"Accept-Encoding": "gzip"}
 PRELOAD = re.compile(r'<link rel="modulepreload" href="[./]*static/[0-9a-f]{16}/([a-zA-Z_./]+)\.js">')
@@ -106,3 +107,17 @@ def test_a_page_names_all_its_scripts_at_once(name: str) -> None:
     assert {one for one in found if not one.startswith("vendor/")} == pages.scripts_of(name) - {name}
     assert len(found) == len(set(found))
     assert all((pages.STATIC / f"{one}.js").is_file() for one in found)
+    plots = any(pages.PLOTS in (pages.STATIC / f"{one}.js").read_text("utf-8") for one in pages.scripts_of(name))
+    assert (pages.PLOTS in found) == plots
+
+
+@pytest.mark.parametrize(("code", "catalogue"), [("en", "api/catalogue"), ("cy", "api/catalogue?language=cy")])
+def test_a_page_asks_first_for_what_its_scripts_ask_for(code: str, catalogue: str) -> None:
+    """At the very address: what is asked for at another is asked for twice."""
+    language = read_languages()[code]
+    for name in pages.ROOTS:
+        asked = re.findall(
+            r'as="fetch" crossorigin href="[./]*([^"]+)"', pages.render(name, language=language).decode()
+        )
+        needs = name in {"ward", "patient", "feedback", "test", "trends"}
+        assert asked == ["api/session", *([catalogue] if needs else [])], name
