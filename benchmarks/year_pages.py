@@ -44,8 +44,8 @@ WATCH = """window.shown = new Promise((done) => {
   const watcher = new MutationObserver(look);
   watcher.observe(document, { attributes: true, characterData: true, childList: true, subtree: true });
 })"""
-"""Tells when a page shows what is looked for: the frame after it was there. It is looked for when the page changes: a look
-at each frame takes as much of the processor as a page."""
+"""Tells when a page shows what is looked for: the frame after it was there. It is looked for when the page changes: a
+look at each frame takes as much of the processor as a page."""
 
 
 class Opened(NamedTuple):
