@@ -2,10 +2,10 @@
 
 ``python -m benchmarks.year_pages [--file history.db]``. A dashboard of its own reads a history of
 ``benchmarks.ward_years`` (made first, in two minutes, unless a file is given; it is only read), a simulated ward
-publishes for twenty beds, and a Chromium opens each page again and again, each time of another bed. What counts is when
-the page shows it: the tiles with their age, a patient's curve of the last minutes, the plot of a trend, the results of
-a report. Beside it stand the seconds of a fixed piece of Python, before and after: on a machine that is busy all of it
-takes longer.
+publishes for twenty beds, and a Chromium opens each page again and again in one tab, each time of another bed: with a
+new tab it loads windows of its own, which are no page's. What counts is when the page shows it: the tiles with their
+age, a patient's curve of the last minutes, the plot of a trend, the results of a report. Beside it stand the seconds of
+a fixed piece of Python, before and after: on a machine that is busy all of it takes longer.
 """
 
 from __future__ import annotations
@@ -13,13 +13,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,19 +30,22 @@ from benchmarks.ward_years import DAY_US, GATEWAY, Ward, write
 from gateway.wire.topics import Topics
 from tests.browser import QUIET, chromium
 from tests.gateway.dashboard.simulated_gateway import SimulatedGateway, Walker
-from tests.servers import accepts, free_port, mosquitto_in, wait_until
+from tests.servers import dashboard_of, free_port, mosquitto_in
 
 BEDS, DAYS, RAW_DAYS, ROUNDS = 20, 1095, 10, 12
 SITE = "years"
-START_S = 60.0
+BETWEEN = "static/icon.svg"
+"""Of the dashboard too: whoever opens a page comes from another of its pages, and the browser keeps its process."""
 IDLE_S = 10.0
 """Of a dashboard that hears its ward and that nobody looks at: what it takes then is no page's."""
 WARD_MS, PATIENT_MS = 200.0, 300.0
-WATCH = """(() => {
-  const look = () => requestAnimationFrame(%s ? () => { window.shown = performance.now(); } : look);
-  look();
-})()"""
-"""Notes when a page shows what is looked for: the frame after it was there."""
+WATCH = """window.shown = new Promise((done) => {
+  const look = () => { if (%s) requestAnimationFrame(() => { watcher.disconnect(); done(performance.now()); }); };
+  const watcher = new MutationObserver(look);
+  watcher.observe(document, { attributes: true, characterData: true, childList: true, subtree: true });
+})"""
+"""Tells when a page shows what is looked for: the frame after it was there. It is looked for when the page changes: a
+look at each frame takes as much of the processor as a page."""
 
 
 class Opened(NamedTuple):
@@ -88,16 +89,16 @@ async def times(browser: Browser, root: str, page: Opened) -> list[float]:
     )  # to look with scripts
     if not page.chosen:
         await context.add_init_script(WATCH % page.there)
+    tab = await context.new_page()
     for each in range(ROUNDS):
-        tab, begun = await context.new_page(), 0.0
+        begun = 0.0
+        await tab.goto(f"{root}{BETWEEN}")  # the end of what was open before is not to count
         await tab.goto(f"{root}{page.address.format(n=each % (BEDS - 1) + 1)}", wait_until="load")
         if page.chosen:
             await tab.wait_for_function("document.querySelector('#plot canvas') !== null")
             begun = await tab.evaluate(f"() => {{ {WATCH % page.there}; return performance.now(); }}")
             await tab.select_option("#days", page.chosen)
-        await tab.wait_for_function("window.shown > 0")
         found.append(float(await tab.evaluate("window.shown")) - begun)
-        await tab.close()
     await context.close()
     return found[1:]  # the first finds nothing in the browser's cache
 
@@ -135,15 +136,12 @@ def run(folder: Path) -> list[Entry]:
         )
         people: list[Walker] = [Old(n) for n in range(1, BEDS + 1)]
         parts.enter_context(SimulatedGateway(broker.port, people, topics=Topics(SITE, GATEWAY)))
-        command = [sys.executable, "-m", "gateway", "dashboard", str(config)]
         begun = time.monotonic()
-        child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603 - ours
-        parts.callback(child.wait, START_S)
-        parts.callback(child.terminate)
-        wait_until(partial(accepts, port), START_S)
+        server = parts.enter_context(dashboard_of(config, port)).process
+        assert server
         start = Entry("page: start of the dashboard, imports and all", time.monotonic() - begun, "s", 2.0)
         before = yardstick_s()
-        found = asyncio.run(measure(f"http://127.0.0.1:{port}/", child.pid))
+        found = asyncio.run(measure(f"http://127.0.0.1:{port}/", server.pid))
         return [start, *found, Entry("page: a fixed million turns of Python", (before + yardstick_s()) / 2, "s")]
 
 

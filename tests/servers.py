@@ -1,4 +1,4 @@
-"""Real servers for tests: a broker and a time-series store as child processes on free loopback ports."""
+"""Real servers for tests: broker, stores and dashboard as child processes on loopback ports."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -139,6 +140,16 @@ def mosquitto_in(folder: Path) -> Iterator[Child]:
         f"persistence_location {folder}/\nmax_queued_messages 0\n"
     )
     child = Child(port, [program, "-c", str(config)])
+    try:
+        yield child
+    finally:
+        child.end()
+
+
+@contextmanager
+def dashboard_of(config: Path, port: int) -> Iterator[Child]:
+    """A dashboard of a ward's file, which names the port."""
+    child = Child(port, [sys.executable, "-m", "gateway", "dashboard", str(config)])
     try:
         yield child
     finally:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler
 
+from gateway.dashboard.pages import FILES
 from gateway.dashboard.proxies import PROXIES, passed_on, same_origin
 
 CONTENT_POLICY = (
@@ -34,6 +35,8 @@ NEEDS_USERS = (
     "This dashboard has no users, so it answers this machine only, and this came through a proxy: set"
     " dashboard.users_file, dashboard.proxies and dashboard.public_url, or take the proxy away.\n"
 )
+FOR_GOOD = "public, max-age=31536000, immutable"  # a year, and not asked for again (RFC 8246)
+KEPT = frozenset({200, 304})
 HSTS = "max-age=31536000"  # a year: over TLS once, over TLS always (RFC 6797)
 
 
@@ -91,10 +94,17 @@ def names_its_page(request: web.Request) -> bool:
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Put the protection on every answer, errors included; nothing about a patient is ever kept."""
     response.headers.update(HEADERS)
-    response.headers[hdrs.CACHE_CONTROL] = "no-cache" if request.path.startswith("/static/") else "no-store"
+    response.headers[hdrs.CACHE_CONTROL] = _may_keep(request.path, response.status)
     response.headers[hdrs.SERVER] = "rehab-gateway"
     if request.secure or request.app[PROXIES].public_origin is not None:
         response.headers["Strict-Transport-Security"] = HSTS
+
+
+def _may_keep(path: str, status: int) -> str:
+    """Return what a browser may keep: for good a file at the address of its build, and any other after asking."""
+    if path.startswith(f"/{FILES}/") and status in KEPT:
+        return FOR_GOOD
+    return "no-cache" if path.startswith("/static/") else "no-store"
 
 
 def _host(address: str) -> str:

@@ -47,6 +47,7 @@ _WORDS = re.compile(r"\{\{([a-z0-9_.]+)\}\}")
 _KEYS = re.compile(r'\b(?:t|has)\("([a-z0-9_]+\.[a-z0-9_]+)"')
 _SECTIONS = re.compile(r'\ball\("([a-z0-9_]+)"\)')
 PLOTS = "vendor/uPlot.esm"
+_CATALOGUE = re.compile(r'"api/catalogue"|\bloadCatalogue\(')
 _IMPORTS = re.compile(r'from "\./([a-z_]+)\.js"')
 
 
@@ -75,7 +76,7 @@ def render(
         title=escape(language.text(TITLES[name])) if name in TITLES else "", name=name, root=ROOTS[name], build=BUILD,
         pace="" if speed == 1 else escape(language.text("shell.time_at", speed=f"{speed:g}")),
         lang=language.locale, texts=texts_of(name, language), languages=choice_of(language, others or {}), **current,
-        draft=draft_of(language), preloads=_preloads(name),
+        draft=draft_of(language), files=FILES, preloads=_preloads(name) + _asked_first(name, language),
     )  # fmt: skip
     return made.encode()
 
@@ -126,9 +127,22 @@ def is_needed(key: str, language: Language) -> bool:
 def _preloads(name: str) -> str:
     """Return the links by which a browser fetches all scripts of a page at once, and not each when another names it."""
     loaded = sorted(scripts_of(name) - {name})
-    if any(PLOTS in (STATIC / f"{one}.js").read_text("utf-8") for one in loaded):
+    if any(PLOTS in _script(one) for one in scripts_of(name)):
         loaded.append(PLOTS)
-    return "".join(f'<link rel="modulepreload" href="{ROOTS[name]}static/{one}.js">\n' for one in loaded)
+    return "".join(f'<link rel="modulepreload" href="{ROOTS[name]}{FILES}/{one}.js">\n' for one in loaded)
+
+
+def _asked_first(name: str, language: Language) -> str:
+    """Return the links by which a browser asks for what a page needs first, while it still reads scripts."""
+    asked = ["api/session"]
+    if _CATALOGUE.search(_script(name)):
+        asked.append("api/catalogue" if language.code == ENGLISH else f"api/catalogue?language={language.code}")
+    return "".join(f'<link rel="preload" as="fetch" crossorigin href="{ROOTS[name]}{one}">\n' for one in asked)
+
+
+@cache
+def _script(name: str) -> str:
+    return (STATIC / f"{name}.js").read_text("utf-8")
 
 
 @cache
@@ -136,7 +150,7 @@ def scripts_of(script: str) -> frozenset[str]:
     """Return a script and all those that it loads, by name."""
     found, waiting = {script}, [script]
     while waiting:
-        others = set(_IMPORTS.findall((STATIC / f"{waiting.pop()}.js").read_text("utf-8"))) - found
+        others = set(_IMPORTS.findall(_script(waiting.pop()))) - found
         found |= others
         waiting += others
     return frozenset(found)
@@ -147,7 +161,7 @@ def keys_of(script: str) -> frozenset[str]:
     """Return the keys of the texts that a script and those that it loads may say."""
     found: set[str] = set()
     for one in scripts_of(script):
-        written = (STATIC / f"{one}.js").read_text("utf-8")
+        written = _script(one)
         found |= set(_KEYS.findall(written))
         for section in _SECTIONS.findall(written):
             found |= {key for key in english().entries if key.startswith(f"{section}.")}
@@ -161,6 +175,8 @@ def tag(data: bytes) -> str:
 
 BUILD = _build()
 """Of the files that this process serves."""
+FILES = f"static/{BUILD}"
+"""Where the pages find scripts, styles and pictures: nothing there ever changes, so a browser need not ask again."""
 
 
 def has_plotting_library() -> bool:

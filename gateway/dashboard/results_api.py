@@ -45,7 +45,7 @@ WAIT_S = 20.0
 DEFAULT_DAYS = 90
 STYLES = ("base.css", "report.css")
 SCRIPT = """<script type="application/json" id="texts">{texts}</script>
-<script type="module" src="../static/session.js"></script>"""
+<script type="module" src="../{files}/session.js"></script>"""
 """Who is signed in, on the page alone: a report locks as every other page does. In a file there is no script."""
 
 Answer = TypeVar("Answer")
@@ -81,13 +81,13 @@ async def report_page(request: web.Request) -> web.Response:
     """Show the report of a session."""
     report = await _report(request, "report")
     root = "../"
-    styled = "".join(f'<link rel="stylesheet" href="{root}static/{name}">' for name in STYLES)
+    styled = "".join(f'<link rel="stylesheet" href="{root}{pages.FILES}/{name}">' for name in STYLES)
     query = f"?{request.query_string}" if request.query_string else ""
     above = page.tools(
         report, root=root, pdf=request.app[RESULTS].has_pdf, query=query, languages=links(request, _again(request))
     )
-    icon = f'<link rel="icon" href="{root}static/icon.svg" type="image/svg+xml">'
-    script = SCRIPT.format(texts=pages.texts_of("session", spoken()))
+    icon = f'<link rel="icon" href="{root}{pages.FILES}/icon.svg" type="image/svg+xml">'
+    script = SCRIPT.format(files=pages.FILES, texts=pages.texts_of("session", spoken()))
     return web.Response(text=page.render(report, head=icon + styled + script, tools=above), content_type="text/html")
 
 

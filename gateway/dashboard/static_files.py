@@ -1,12 +1,15 @@
 """The scripts, styles and pictures of the pages, read once and packed once: a ward's radio carries a third of them.
 
-What this process serves is what it read when it started, as are its pages: `pages.BUILD` names both.
+What this process serves is what it read when it started, as are its pages: `pages.BUILD` names both. The pages name
+each file in a folder of that name, so that a browser may keep it for good; it is there without it too, and in that of
+another build, for a page that was sent before an update.
 """
 
 from __future__ import annotations
 
 import gzip
 import mimetypes
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -22,6 +25,7 @@ WORTH: Final = 0.9
 """Of the size: a picture that is packed already gains less, and is sent as it is."""
 TYPES: Final[Mapping[str, str]] = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 """By suffix, whatever the table of this machine says: a browser runs no script of another type."""
+_OF_A_BUILD: Final = re.compile(r"^[0-9a-f]{16}/")
 
 
 class Packed:
@@ -79,11 +83,11 @@ def _type_of(path: Path) -> str:
 
 
 def serve(folder: Path) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """Return a handler of ``{path}``: one of the files of a folder, and nothing else of this machine."""
+    """Return a handler of ``{path}``: a file of a folder, for whatever build, and nothing else of this machine."""
     files = read_files(folder)
 
     async def handler(request: web.Request) -> web.StreamResponse:
-        found = files.get(request.match_info["path"])
+        found = files.get(_OF_A_BUILD.sub("", request.match_info["path"]))
         if found is None:
             raise web.HTTPNotFound
         return found.answer(request)

@@ -83,12 +83,13 @@ class HistoryReader:
             " series.id = measurements.series WHERE measurements.series IN"
             " (SELECT s.id FROM sessions x CROSS JOIN series s ON s.slot = x.slot AND s.session = x.session"
             "   AND s.subject = x.subject AND s.metric = ? AND s.simulated = x.simulated"
-            "  WHERE x.subject = ? AND x.simulated = ? AND (? IS NULL OR x.slot = ?) AND (? IS NULL OR x.session = ?)"
+            "  WHERE x.subject = ? AND x.simulated = ? AND x.last_us >= ?"  # of years, most had ended before
+            "  AND (? IS NULL OR x.slot = ?) AND (? IS NULL OR x.session = ?)"
             "  AND (? IS NULL OR s.side = ?) AND (? IS NULL OR s.algorithm = ?)"
             "  AND (? OR (x.session, x.subject) NOT IN (SELECT session, subject FROM discarded)))"
             " AND end_us >= ? AND end_us < ? ORDER BY end_us DESC, measurements.id DESC LIMIT ?",
-            (metric, whose.subject, whose.simulated, slot, slot, session, session, side, side, algorithm, algorithm,
-             discarded, from_us, to_us, limit),
+            (metric, whose.subject, whose.simulated, from_us, slot, slot, session, session, side, side, algorithm,
+             algorithm, discarded, from_us, to_us, limit),
         )  # fmt: skip
         return [
             Point(start, end, value, n, QUALITY[quality], of_session, of_slot)

@@ -10,7 +10,7 @@ from gateway.results.change import MDC95_OF_SEM
 from gateway.results.report import Report
 from gateway.results.sources import Source
 from gateway.results.wording import clock, metric_words, number, place_words, safe, side_words, unit_words
-from gateway.texts.languages import text
+from gateway.texts.languages import protocol_title, text
 
 
 def bands_section(report: Report) -> str:
@@ -32,12 +32,10 @@ def _band(band: Band) -> str:
         *([text("report.below", value=f"{band.below:g}")] if band.below is not None else []),
     ]
     where = text("report.earlier_value", which=text("report.and").join(stratum)) if stratum else ""
-    protocol = f" ({band.protocol})" if band.protocol else ""
-    said = (
-        f"{metric_words(CATALOGUE[band.measure])}{protocol}: {band.kind} {band.value:g} {unit}{where}. {band.citation}."
-        f" {band.note}"
-    )
-    return f"<li>{safe(said.strip())}</li>"
+    protocol = f" ({protocol_title(band.protocol)})" if band.protocol else ""
+    said = f"{metric_words(CATALOGUE[band.measure])}{protocol}: {band.kind} {band.value:g} {unit}{where}."
+    published = f"{band.citation}. {band.note}".strip()  # as those who published it wrote
+    return f'<li>{safe(said)} <span lang="en">{safe(published)}</span></li>'
 
 
 def appendix(report: Report) -> str:

@@ -56,6 +56,8 @@ SUMMED: Final = (*QUARTERS, "sedentary_bouts_30", STEPS)
 OF_WALKS: Final = frozenset({STEPS, WALKING_TIME, BOUT, TURN, *OF_BOUT})
 WHEN: Final[Mapping[str, str]] = {"measurements": "end_us", "minutes": "minute"}
 """Columns of the history's tables that say when something was: UTC microseconds, and minutes."""
+Teller = tuple[str, int, str]
+"""Source, rank and metric of a series, as of a `Stretch`."""
 
 
 class DaySum(NamedTuple):
@@ -182,29 +184,31 @@ def stretches_of(
     in_minutes = within[0] // MINUTE_US, -(-within[1] // MINUTE_US)
     told = tellers(reader, sessions, (*metrics, *single), "measurements", within, line=line)
     told_before = tellers(reader, sessions, metrics, "minutes", in_minutes, line=line)
-    rows = reader.rows(
-        "SELECT m.series, m.start_us, m.end_us, m.value, m.n, m.quality = 0"
-        " FROM json_each(?) s CROSS JOIN measurements m ON m.series = s.value"
-        " WHERE m.end_us >= ? AND m.end_us < ? AND m.quality < 2 AND m.value IS NOT NULL ORDER BY m.end_us",
-        (orjson.dumps([*told]).decode(), *within),
-    )
     deleted = reader.rows(
         "SELECT m.series, m.first_us, m.last_us, m.total, m.valued, m.degraded = 0"
         " FROM json_each(?) s CROSS JOIN minutes m ON m.series = s.value"
         " WHERE m.kept = 0 AND m.valued > 0 AND m.minute >= ? AND m.minute < ?",
         (orjson.dumps([*told_before]).decode(), *in_minutes),
     )
-    return [
-        Stretch(*of[series], *values)
-        for of, found in ((told_before, deleted), (told, rows))
-        for series, *values in found
-    ]
+    gone = [Stretch(*told_before[series], *values) for series, *values in deleted]
+    return [*gone, *rows_of(reader, told, within)]
+
+
+def rows_of(reader: HistoryReader, of: Mapping[int, Teller], within: tuple[int, int]) -> list[Stretch]:
+    """Return the rows of some series within some time, by when they ended."""
+    found = reader.rows(
+        "SELECT m.series, m.start_us, m.end_us, m.value, m.n, m.quality = 0"
+        " FROM json_each(?) s CROSS JOIN measurements m ON m.series = s.value"
+        " WHERE m.end_us >= ? AND m.end_us < ? AND m.quality < 2 AND m.value IS NOT NULL ORDER BY m.end_us",
+        (orjson.dumps([*of]).decode(), *within),
+    )
+    return [Stretch(*of[series], *values) for series, *values in found]
 
 
 def tellers(
     reader: HistoryReader, sessions: Sequence[PastSession], metrics: Sequence[str], table: str,
     within: tuple[int, int], *, line: tuple[str, str] | None = None,
-) -> dict[int, tuple[str, int, str]]:  # fmt: skip
+) -> dict[int, Teller]:  # fmt: skip
     """Return source, rank and metric of each series that tells of some metrics in a table within some time."""
     if not sessions:
         return {}
@@ -229,7 +233,7 @@ def tellers(
     return {one: teller(*of[one][1:5]) for (one,) in told if one in of}
 
 
-def teller(session: str, devices: str, placement: str, metric: str) -> tuple[str, int, str]:
+def teller(session: str, devices: str, placement: str, metric: str) -> Teller:
     """Return source, rank and metric of a series: of hours a sensor; of walking the legs of a session, or its trunk."""
     if metric not in OF_WALKS:
         return f"{session}\n{devices}", PLACES.get(placement, len(PLACES)), metric

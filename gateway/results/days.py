@@ -25,7 +25,18 @@ from dsp.activity.bouts import VALID_WEAR_H, WalkingBout, summarise_bouts, summa
 from gateway.history.minutes import MINUTE_US
 from gateway.history.reader import HistoryReader
 from gateway.model.measurement import Quality
-from gateway.results.day_sums import BOUT, DAY_US, OF_BOUT, TURN, WEAR, DaySum, stretches_of, sums_of_days, tellers
+from gateway.results.day_sums import (
+    BOUT,
+    DAY_US,
+    OF_BOUT,
+    TURN,
+    WEAR,
+    DaySum,
+    rows_of,
+    stretches_of,
+    sums_of_days,
+    tellers,
+)
 from gateway.results.milestones import monday
 from gateway.results.overlap import Stretch, believed_occasions, length_us
 from gateway.results.past_sessions import PastSession, shown_of
@@ -81,10 +92,11 @@ def make_days(reader: HistoryReader, subject: str, from_us: int, to_us: int) -> 
     """Return the days of a subject, each whole, as `shown_of` chooses; raises UnknownSubjectError, sqlite3.Error."""
     shown, simulated, _ = shown_of(reader, subject)
     from_us = from_us // DAY_US * DAY_US
-    rows = stretches_of(reader, shown, (from_us, to_us), single=(BOUT, TURN, *OF_BOUT))
+    rows = stretches_of(reader, shown, (from_us, to_us), single=(BOUT,))
     sums = sums_of_days(rows)
-    bouts = _bouts_of_days(rows)
-    for day in _partly_deleted(reader, shown, from_us, to_us):
+    seen = [row for row in rows if row.metric == BOUT]
+    bouts = _bouts_of_days(seen, _instants(reader, shown, seen, from_us, to_us)) if seen else {}
+    for day in _partly_deleted(reader, shown, from_us, to_us) if bouts else ():
         bouts.pop(day, None)  # what is left of its bouts would look like all of them
     found = sorted(set(bouts).union(*sums.values()))
     days = [_day(day, {metric: of.get(day) for metric, of in sums.items()}, bouts.get(day)) for day in found]
@@ -127,16 +139,21 @@ def _partly_deleted(reader: HistoryReader, sessions: Sequence[PastSession], from
     return [day for (day,) in found]
 
 
-def _bouts_of_days(rows: Iterable[Stretch]) -> dict[int, dict[str, float]]:
-    """Return the outcomes of each day; of a walk that legs and lower back saw, as that told it which saw most of it."""
-    seen: list[Stretch] = []
+def _instants(
+    reader: HistoryReader, sessions: Sequence[PastSession], bouts: Sequence[Stretch], from_us: int, to_us: int
+) -> Known:
+    """Return what the sources of some bouts told, from the first bout to the last; nothing else of it is looked at."""
+    within = max(from_us, min(bout.start_us for bout in bouts)), min(to_us, max(bout.end_us for bout in bouts) + 1)
+    sources = {bout.source for bout in bouts}
+    told = tellers(reader, sessions, (TURN, *OF_BOUT), "measurements", within)
     values: dict[tuple[str, str], list[Stretch]] = defaultdict(list)
-    for row in rows:
-        if row.metric == BOUT:
-            seen.append(row)
-        elif row.metric == TURN or row.metric in OF_BOUT:
-            values[row.source, row.metric].append(row)
-    known = {of: _Instants(found) for of, found in values.items()}
+    for row in rows_of(reader, {series: of for series, of in told.items() if of[0] in sources}, within):
+        values[row.source, row.metric].append(row)
+    return {of: _Instants(found) for of, found in values.items()}
+
+
+def _bouts_of_days(seen: Iterable[Stretch], known: Known) -> dict[int, dict[str, float]]:
+    """Return the outcomes of each day; of a walk that legs and lower back saw, as that told it which saw most of it."""
     bouts: dict[int, list[WalkingBout]] = defaultdict(list)
     legs = set()
     for bout in believed_occasions(seen, length_us):
@@ -150,7 +167,7 @@ def _bouts_of_days(rows: Iterable[Stretch]) -> dict[int, dict[str, float]]:
     return found
 
 
-def _bout(bout: Stretch, known: Mapping[tuple[str, str], _Instants]) -> WalkingBout:
+def _bout(bout: Stretch, known: Known) -> WalkingBout:
     """Return a bout of what ended within it, as its own source told that."""
     of = {metric: known.get((bout.source, metric), NOTHING) for metric in (TURN, *OF_BOUT)}
     means = {field: of[metric].mean(bout) for metric, field in OF_BOUT.items()}
@@ -183,3 +200,5 @@ class _Instants:
 
 
 NOTHING: Final = _Instants(())
+Known = Mapping[tuple[str, str], _Instants]
+"""By source and metric."""

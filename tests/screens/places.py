@@ -27,27 +27,12 @@ from tests.gateway.dashboard.clinic import clinic
 from tests.gateway.dashboard.simulated_gateway import SimulatedGateway, Strapped, Walker, notice
 from tests.gateway.results.clinic import DAY_S, FULL, SUBJECT, Clinic
 from tests.gateway.samples import START_US
-from tests.servers import accepts, free_port, mosquitto_in, wait_until
+from tests.servers import dashboard_of, free_port, mosquitto_in, wait_until
 
 BEDS, MANY_BEDS = 3, 70
 READY_S = 240.0  # where the kernels are not compiled yet
 WEEKS = 10
 SITE = "screens"
-
-
-@contextmanager
-def _dashboard(config: Path, port: int) -> Iterator[str]:
-    child = subprocess.Popen(
-        [sys.executable, "-m", "gateway", "dashboard", str(config)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        wait_until(partial(accepts, port), READY_S)
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        child.terminate()
-        child.wait(60)
 
 
 @contextmanager
@@ -73,7 +58,8 @@ def clinic_with_users(folder: Path) -> Iterator[str]:
     with ExitStack() as parts:
         broker = parts.enter_context(mosquitto_in(folder / "broker"))
         ward = parts.enter_context(clinic(folder, broker.port, site=SITE, speed=1.0, only=("10mwt",)))
-        yield parts.enter_context(_dashboard(folder / "ward.toml", ward.settings.dashboard.port))
+        server = parts.enter_context(dashboard_of(folder / "ward.toml", ward.settings.dashboard.port))
+        yield f"http://127.0.0.1:{server.port}/"
 
 
 @contextmanager
@@ -97,13 +83,13 @@ def large_ward(folder: Path) -> Iterator[str]:
             notice("battery-low/bay-3-chest", "The battery of bay-3-chest is at 12 %", slot="bay-3",
                    device="bay-3-chest", advice="Charge it, or put on another.", since_us=time.time_ns() // 1000)
         ]  # fmt: skip
-        address = parts.enter_context(_dashboard(config, port))
+        parts.enter_context(dashboard_of(config, port))
         stop = threading.Event()
         telling = threading.Thread(target=_tell_of_fleet, args=(ward, stop))
         telling.start()
         parts.callback(telling.join)
         parts.callback(stop.set)
-        yield address
+        yield f"http://127.0.0.1:{port}/"
 
 
 def _tell_of_fleet(ward: SimulatedGateway, stop: threading.Event) -> None:

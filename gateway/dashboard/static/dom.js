@@ -1,7 +1,7 @@
 // Small helpers: the page is made once and then only what changed is touched.
 
-// Where the dashboard's addresses begin: behind a proxy that may be a folder.
-export const ROOT = new URL("..", import.meta.url);
+// Where the dashboard's addresses begin, behind a proxy that may be a folder: scripts are in static, in a folder by their build.
+export const ROOT = new URL("../..", import.meta.url);
 
 // The gateway that a page is of, where its address names one; without, it is of the dashboard's own.
 export const GATEWAY = new URLSearchParams(location.search).get("gateway") ?? "";

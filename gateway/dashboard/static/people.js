@@ -128,12 +128,14 @@ class Entries {
     const select = this.form.elements.kind;
     const chosen = select.value;
     const all = chosen && !kinds.includes(chosen) ? [...kinds, chosen] : kinds;
-    select.replaceChildren(select.options[0], ...all.map((kind) => make("option", { value: kind }, kind.replaceAll("-", " "))));
+    select.replaceChildren(select.options[0], ...all.map((kind) => make("option", { value: kind, lang: "en" }, kind.replaceAll("-", " "))));
     select.value = chosen;
   }
 }
 
-const inWords = (kind) => kind.replaceAll("-", " ");
+// As it stands in the record, in whatever language the page is: the records are English.
+const recorded = (text) => (text ? [make("span", { lang: "en" }, text)] : "");
+const inWords = (kind) => recorded(kind.replaceAll("-", " "));
 
 function whom(people) {
   const names = people.map(({ bed, subject }) => [bed, subject].filter(Boolean).join(": ")).filter(Boolean);
@@ -142,10 +144,10 @@ function whom(people) {
 }
 
 const audit = new Entries("audit", "api/audit", (one) => [
-  moment(one.time_us), one.who, inWords(one.what), one.bed, one.subject, one.text, one.gateway,
+  moment(one.time_us), recorded(one.who), inWords(one.what), one.bed, one.subject, recorded(one.text), one.gateway,
 ]);
 const looks = new Entries("looks", "api/access-log", (one) => [
-  moment(one.time_us), one.who, roleWords(one.role), one.address, inWords(one.what), whom(one.people), one.text,
+  moment(one.time_us), one.who, roleWords(one.role), one.address, inWords(one.what), whom(one.people), recorded(one.text),
 ]);
 
 follow("?view=people", () => {}); // clock, gateway and what ends a session, as on every page

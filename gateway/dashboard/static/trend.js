@@ -67,6 +67,7 @@ export class Trend {
       this.#begin(); // nothing of the one before stays
       this.newPatient = !first;
       this.whose = { subject, simulated };
+      this.algorithm = shown?.algorithm ?? null; // known at once, so that the history is asked once
       this.drawn = -Infinity;
       this.refill();
     }

@@ -40,6 +40,8 @@ async function fetched(path) {
   }
 }
 
+const catalogueCame = fetched("api/catalogue").then((found) => { catalogue = found.error ? {} : found; });
+
 function trouble(text) {
   say($("trouble"), text);
   $("trouble").hidden = !text;
@@ -50,6 +52,7 @@ async function load() {
   const query = new URLSearchParams({ days: $("days").value });
   for (const name of ["metric", "by"]) if ($(name).value) query.set(name, $(name).value);
   const answer = await fetched(`api/trend/${encodeURIComponent(subject)}?${query}`);
+  await catalogueCame;
   if (mine !== asked) return; // asked again since
   trouble(answer.error ?? "");
   if (answer.error) {
@@ -276,7 +279,5 @@ addEventListener("resize", () => plot?.setSize({ width: $("plot").clientWidth, h
 onColourChange(() => told && draw());
 say($("title"), t("trends.trend_of", { subject }));
 await signedIn;
-const found = await fetched("api/catalogue");
-catalogue = found.error ? {} : found;
 await load();
 await loadDays();

@@ -38,6 +38,10 @@ COLOURED = """(canvas) => {
 WITHIN_BOXES = """() => [...document.querySelectorAll(".joint .plot")].every((box) =>
   Math.abs(box.querySelector("canvas").getBoundingClientRect().right - box.getBoundingClientRect().right) < 2)"""
 
+SENT = """() => performance.getEntriesByType("resource").filter((one) => one.transferSize > 0)
+  .map((one) => one.name.replace(location.origin, ""))"""
+"""What a page has asked the server for; what the browser had is not among it."""
+
 PICTURE = "document.querySelector('.lane canvas').toDataURL()"
 
 
@@ -80,6 +84,24 @@ async def test_a_tile_changes_a_patient_opens_and_the_strip_moves(
         await expect(page.locator("#strides-chart rect.right").first).to_be_visible()
         label = re.compile("Heart rate over the last 10 minutes: [0-9]")
         await expect(page.locator("#trend-heart .plot")).to_have_attribute("aria-label", label)
+
+
+async def test_what_a_page_has_fetched_is_not_asked_for_again(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    """Its scripts and styles are in the browser, and what it asks for first is asked for once."""
+    with walking(settings.broker.port, 1, topics=topics):
+        for _ in range(2):
+            await page.goto(f"{address}patient/bay-1")
+            await expect(page.locator("#trend-heart .plot")).to_have_attribute("aria-label", re.compile("[0-9] bpm"))
+        asked = await page.evaluate(SENT)
+        assert not [name for name in asked if name.startswith("/static/")]
+        assert sorted(name for name in asked if name in {"/api/session", "/api/catalogue"}) == [
+            "/api/catalogue", "/api/session",
+        ]  # fmt: skip
+        curves = [name for name in asked if name.startswith("/api/history")]
+        assert len(curves) == len(set(curves)) == 2
+        assert all("algorithm=" in name for name in curves)
 
 
 async def test_joints_are_drawn_named_and_doubted(page: Page, address: str, settings: Settings, topics: Topics) -> None:

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
+from gateway.dashboard.pages import FILES
 from gateway.wire.commands import WARD
 from tests.gateway.dashboard import axe
 from tests.gateway.dashboard.bedside import PASSWORD, Bedside, bedside
@@ -163,7 +164,7 @@ async def test_times_that_nobody_has_touched_are_not_corrected(context: BrowserC
         "id": "s-1", "subject": "p-5", "protocol": "tug", "started_us": at_us, "ended_us": at_us + 60_000_000,
         "discarded": False,
     }  # fmt: skip
-    given = {"module": f"{address}static/changes.js", "session": session}
+    given = {"module": f"{address}{FILES}/changes.js", "session": session}
     found = await page.evaluate(WHOLE_MINUTE, given)
     assert found["shown"].endswith(":14")
     assert found["stops"]  # nothing is different yet

@@ -13,6 +13,7 @@ from paho.mqtt.publish import single
 from playwright.async_api import Page, expect
 
 from config.settings import Settings
+from gateway.dashboard.pages import FILES
 from gateway.wire.topics import Topics
 from tests.gateway.dashboard.simulated_gateway import walking
 
@@ -72,8 +73,9 @@ async def test_another_patient_in_the_bed_is_shown_nothing_that_was_chosen_for_t
 async def test_the_lean_is_told_from_where_it_began(page: Page, address: str) -> None:
     """Thirty degrees about one axis, however the sensor is strapped on, with and without gravity to go by."""
     await page.goto(address)
-    found = await page.evaluate("""async () => {
-      const { Lean } = await import(new URL("static/movement.js", location.href));
+    found = await page.evaluate(
+        """async (module) => {
+      const { Lean } = await import(module);
       const lean = new Lean();
       const rate = 100;
       const told = [];
@@ -84,7 +86,9 @@ async def test_the_lean_is_told_from_where_it_began(page: Page, address: str) ->
         told.push(lean.add(turning ? acc.map((one) => one * 3) : acc, [turning ? Math.PI / 3 : 0, 0, 0], 1 / rate));
       }
       return told;
-    }""")
+    }""",
+        f"{address}{FILES}/movement.js",
+    )
     assert found[0] is None  # half a second of stillness first
     assert found[99] == pytest.approx(0, abs=0.01)
     assert found[124] == pytest.approx(15, abs=0.5)  # of turning alone: thrown about so, it weighs three times itself

@@ -19,6 +19,8 @@ from tests.gateway.dashboard import axe
 from tests.gateway.dashboard.served import served
 from tests.gateway.dashboard.simulated_gateway import SimulatedGateway, Walker
 from tests.gateway.dashboard.test_browser_dock import no_violation
+from tests.gateway.dashboard.test_browser_languages import OPEN
+from tests.gateway.dashboard.test_browser_welsh import english_texts, leftovers
 
 pytestmark = [pytest.mark.browser, pytest.mark.broker, pytest.mark.asyncio(loop_scope="module")]
 
@@ -73,4 +75,20 @@ async def test_every_gateway_stands_in_a_row_and_axe_finds_nothing(
         await page.goto(f"{fleet_address}devices")
         await page.get_by_role("link", name="Fleet: versions, certificates, roll-outs").click()
         await expect(page.locator("h1")).to_have_text("Fleet")
+    await context.close()
+
+
+async def test_no_english_text_is_left_of_a_fleet(
+    browser: Browser, fleet_address: str, settings: Settings, topics: Topics
+) -> None:
+    context = await browser.new_context(locale="cy", viewport=DESK)  # type: ignore[arg-type] # a size
+    page = await context.new_page()
+    with SimulatedGateway(settings.broker.port, [Walker(1)], topics=topics) as simulated:
+        await page.goto(f"{fleet_address}fleet")
+        await expect(page.locator("#gateways tbody tr")).to_have_count(1)
+        tell(simulated, settings)
+        await expect(page.locator("#gateways tbody tr")).to_have_count(2)
+        await expect(page.locator("#roll-out-words")).to_contain_text("1.1.0")
+        await page.evaluate(OPEN)
+        assert await leftovers(page, list(english_texts())) == []
     await context.close()

@@ -212,7 +212,7 @@ async def test_an_error_of_a_script_hides_the_numbers_says_so_and_heals(
 
 
 async def test_a_script_that_does_not_come_is_reported(page: Page, address: str) -> None:
-    await page.route("**/static/trend.js", lambda route: route.abort())
+    await page.route("**/trend.js", lambda route: route.abort())
     await page.goto(f"{address}patient/bay-1")
     await expect(page.locator("#banner")).to_contain_text("This page has stopped")
 

@@ -15,12 +15,14 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from gateway.audit import access_log, newest
+from gateway.dashboard.access import ROLES
 from tests.gateway.dashboard import axe
 from tests.gateway.dashboard.bedside import PASSWORD, START_S, Bedside, ward_file
 from tests.gateway.dashboard.served import served
 from tests.gateway.dashboard.test_browser_beds import process
 from tests.gateway.dashboard.test_browser_dock import no_violation
-from tests.gateway.dashboard.test_browser_languages import STICKS_OUT
+from tests.gateway.dashboard.test_browser_languages import OPEN, STICKS_OUT
+from tests.gateway.dashboard.test_browser_welsh import english_texts, leftovers
 from tests.servers import wait_until
 
 pytestmark = [
@@ -68,8 +70,10 @@ async def place(ward: Bedside) -> AsyncIterator[Place]:
         yield Place(ward, address)
 
 
-async def signed_in(browser: Browser, place: Place, name: str, **options: Any) -> BrowserContext:
-    context = await browser.new_context(bypass_csp=True, locale="en-GB", **options)
+async def signed_in(
+    browser: Browser, place: Place, name: str, *, locale: str = "en-GB", **options: Any
+) -> BrowserContext:
+    context = await browser.new_context(bypass_csp=True, locale=locale, **options)
     page = await context.new_page()
     await page.goto(f"{place.address}login")
     await page.fill("[name=name]", name)
@@ -135,6 +139,20 @@ async def test_an_admin_reads_users_a_change_that_was_just_made_and_a_nurses_loo
 
     await page.locator("#looks-choices button").click()  # also this look at the log stands in it now
     await expect(page.locator("#looks tbody tr", has_text="page access-log")).to_contain_text("admin-1")
+    await admin.close()
+
+
+async def test_no_english_text_is_left_of_people(browser: Browser, place: Place) -> None:
+    admin = await signed_in(browser, place, "admin-1", locale="cy", viewport=DESK)
+    page = await opened(admin, place)
+    await expect(page.locator("#audit tbody tr").first).to_be_visible()
+    await expect(page.locator("#looks-chains")).to_contain_text("✓")
+    assert await page.evaluate("document.documentElement.lang") == "cy"
+    await page.evaluate(OPEN)
+    found = await leftovers(page, list(english_texts()))
+    assert [
+        each for each in found if each[1] not in {f"{role}-1" for role in ROLES}
+    ] == []  # names are nobody's language
     await admin.close()
 
 

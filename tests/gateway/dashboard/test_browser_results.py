@@ -16,6 +16,8 @@ from playwright.async_api import Browser, Page, expect
 from config.settings import Settings
 from tests.gateway.dashboard import axe
 from tests.gateway.dashboard.served import served
+from tests.gateway.dashboard.test_browser_languages import OPEN
+from tests.gateway.dashboard.test_browser_welsh import english_texts, leftovers
 from tests.gateway.results.clinic import DAY_S, FULL, SUBJECT, Clinic, monday_before
 from tests.gateway.samples import START_US
 
@@ -100,6 +102,19 @@ async def test_a_trend_leads_to_the_report_of_a_session(browser: Browser, addres
             await expect(page.locator("h1")).to_contain_text(f"Session report: {SUBJECT}")
             assert session in page.url
         await page.context.close()
+
+
+async def test_no_english_text_is_left_on_a_trend_or_a_report(browser: Browser, address: str, session: str) -> None:
+    texts = list(english_texts())
+    context = await browser.new_context(locale="cy")
+    for path, there in ((f"trend/{SUBJECT}", "#days-bars rect.done"), (f"report/{session}", ".results tbody tr")):
+        page = await context.new_page()
+        await page.goto(f"{address}{path}")
+        await expect(page.locator(there).first).to_be_visible()
+        assert await page.evaluate("document.documentElement.lang") == "cy"
+        await page.evaluate(OPEN)
+        assert await leftovers(page, texts) == [], path
+    await context.close()
 
 
 async def test_a_report_is_read_and_another_baseline_chosen(browser: Browser, address: str, session: str) -> None:

@@ -47,7 +47,7 @@ def test_every_file_that_a_page_names_is_there() -> None:
     for name in pages.TITLES:
         html = pages.render(name).decode()
         depth = {"patient": "../", "feedback": "../", "bed": "../", "test": "../"}.get(name, "(?:./)?")
-        addresses = re.findall(rf'(?:src|href)="{depth}static/([^"]+)"', html)
+        addresses = re.findall(rf'(?:src|href)="{depth}{pages.FILES}/([^"]+)"', html)
         loaded = {f"{one}.js" for one in pages.scripts_of(name)} | {"vendor/uPlot.esm.js"}
         assert len(set(addresses) - loaded) == 5
         assert f"{name}.js" in addresses

@@ -15,9 +15,10 @@ from config.settings import Settings
 from gateway.dashboard import pages
 from gateway.dashboard.server import make_app
 from gateway.dashboard.static_files import LEAST, Packed, read_files
+from gateway.texts.languages import read_languages
 
 GZIP = {"Accept-Encoding": "gzip"}
-PRELOAD = re.compile(r'<link rel="modulepreload" href="[./]*static/([a-zA-Z_./]+)\.js">')
+PRELOAD = re.compile(r'<link rel="modulepreload" href="[./]*static/[0-9a-f]{16}/([a-zA-Z_./]+)\.js">')
 
 
 @pytest_asyncio.fixture
@@ -62,6 +63,30 @@ async def test_nothing_else_of_this_machine_is_served(client: TestClient, path: 
     assert (await client.get(f"/{path}")).status == 404
 
 
+@pytest.mark.parametrize(
+    ("folder", "keeps"), [(pages.FILES, "immutable"), ("static", "no-cache"), (f"static/{'0' * 16}", "no-cache")]
+)
+async def test_a_browser_keeps_for_good_only_what_its_build_names(
+    client: TestClient,  # type: ignore[type-arg]
+    folder: str,
+    keeps: str,
+) -> None:
+    """A page that was sent before an update gets what there is now, and may not keep it under the name it knows."""
+    answer = await client.get(f"/{folder}/words.js", headers={"Accept-Encoding": "identity"})
+    assert await answer.read() == (pages.STATIC / "words.js").read_bytes()
+    assert keeps in answer.headers["Cache-Control"]
+    again = await client.get(f"/{folder}/words.js", headers={"If-None-Match": answer.headers["ETag"]})
+    assert (again.status, again.headers["Cache-Control"]) == (304, answer.headers["Cache-Control"])
+    missing = await client.get(f"/{folder}/nothing.js")
+    assert (missing.status, missing.headers["Cache-Control"]) == (404, "no-cache")
+
+
+@pytest.mark.parametrize("name", sorted(pages.ROOTS))
+def test_a_page_names_every_file_by_its_build(name: str) -> None:
+    html = pages.render(name).decode()
+    assert html.count("static/") == html.count(f"{pages.FILES}/") > len(pages.scripts_of(name))
+
+
 def test_what_gains_nothing_is_sent_as_it_is() -> None:
     assert Packed(b"x" * (LEAST - 1), "text/plain").packed is None
     assert Packed(gzip.compress(bytes(range(256)) * 40), "image/png").packed is None
@@ -82,3 +107,17 @@ def test_a_page_names_all_its_scripts_at_once(name: str) -> None:
     assert {one for one in found if not one.startswith("vendor/")} == pages.scripts_of(name) - {name}
     assert len(found) == len(set(found))
     assert all((pages.STATIC / f"{one}.js").is_file() for one in found)
+    plots = any(pages.PLOTS in (pages.STATIC / f"{one}.js").read_text("utf-8") for one in pages.scripts_of(name))
+    assert (pages.PLOTS in found) == plots
+
+
+@pytest.mark.parametrize(("code", "catalogue"), [("en", "api/catalogue"), ("cy", "api/catalogue?language=cy")])
+def test_a_page_asks_first_for_what_its_scripts_ask_for(code: str, catalogue: str) -> None:
+    """At the very address: what is asked for at another is asked for twice."""
+    language = read_languages()[code]
+    for name in pages.ROOTS:
+        asked = re.findall(
+            r'as="fetch" crossorigin href="[./]*([^"]+)"', pages.render(name, language=language).decode()
+        )
+        needs = name in {"ward", "patient", "feedback", "test", "trends"}
+        assert asked == ["api/session", *([catalogue] if needs else [])], name
