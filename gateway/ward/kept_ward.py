@@ -14,6 +14,7 @@ from pathlib import Path
 
 from config.checks import Drivers, check_device, check_worn
 from config.settings import Settings
+from gateway.history.books.erased_subjects import was_erased
 from gateway.machine.damage import suspicious
 from gateway.machine.file_lock import FileLock, HeldError
 from gateway.machine.full_disk import takes_nothing
@@ -21,6 +22,7 @@ from gateway.machine.private_files import FOLDER_MODE, IN_MEMORY
 from gateway.machine.set_aside import set_aside
 from gateway.outbox.facts import read_fact
 from gateway.ward.changes import AddDevice, Assign, Change, GatewayStarts, ImportSlots, read_change
+from gateway.ward.corrections import CorrectSession
 from gateway.ward.digest import slots_digest
 from gateway.ward.refusals import refused
 from gateway.ward.registry import IMPORT, DamagedRegistryError, Entry, Registry, RegistryError, Untold, read_state
@@ -78,6 +80,7 @@ class KeptWard:
     ) -> None:
         self._drivers, self._ask_broker = drivers, ask_broker
         self.path = ward_path(settings)
+        self._history = settings.historian.database or settings.site.data / "history.db"
         self.durable, self.begun = True, False
         self._lock: FileLock | None = None
         self._registry: Registry | None = None
@@ -113,6 +116,8 @@ class KeptWard:
         """Make a change that somebody asks for, durably; return the ward after it. Raises RefusedError."""
         change = read_change(name, fields)
         _refuse_unfit(change, self.state, at_us, self._drivers)
+        if isinstance(change, CorrectSession) and change.subject and was_erased(self._history, change.subject):
+            raise refused("corrected_to_erased", subject=change.subject)  # its numbers would go for good
         if not self.durable:
             raise refused("no_room")
         try:
