@@ -67,6 +67,7 @@ class KeptWard:
         durable: Whether changes reach the disk.
         begun: Whether this is the first ward of all, taken from the file, as far as anybody knows: also where a
             command made it, and no gateway has run with it yet.
+        ahead_us: By how much the newest change lay after the begin of this run: a clock was set back between the two.
         differs: Whether the slots of the file are others than those that the ward was made from, and people have
             changed it since.
 
@@ -82,6 +83,7 @@ class KeptWard:
         self.path = ward_path(settings)
         self._history = settings.historian.database or settings.site.data / "history.db"
         self.durable, self.begun = True, False
+        self.ahead_us = 0
         self._lock: FileLock | None = None
         self._registry: Registry | None = None
         try:
@@ -105,6 +107,8 @@ class KeptWard:
 
     def starts(self, at_us: int, suffix: str = "") -> WardState:
         """Begin another run of the gateway."""
+        for newest in self._open_registry.entries(self.state.number - 1):
+            self.ahead_us = max(0, newest.at_us - at_us)
         change = GatewayStarts(suffix=suffix)
         try:
             return self._open_registry.apply(change, at_us=at_us, by="", source=FROM_CONFIGURATION)
