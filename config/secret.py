@@ -7,6 +7,7 @@ A path that begins with ``$CREDENTIALS_DIRECTORY/`` names a credential that syst
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from config.hand_text import NotTextError, text_of
@@ -32,9 +33,12 @@ def read_secret(path: Path) -> str:
 
     Raises:
         OSError: it cannot be read; the text of the error has the path, and no word of what is in it.
-        SecretError: it is empty, too large or not text.
+        SecretError: it is no file, empty, too large or not text.
     """
-    data = path.read_bytes() if path.stat().st_size <= LARGEST_BYTES else b""
+    found = path.stat()
+    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):  # of a folder the reading says it
+        raise SecretError(f"{path} holds no secret: it is a pipe or a device, and no file")
+    data = path.read_bytes() if found.st_size <= LARGEST_BYTES else b""
     try:
         text = text_of(data).strip()
     except NotTextError as error:

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from gateway.audit import access_mark
 from gateway.machine.newer_file import refuse_newer
 from gateway.machine.set_aside import set_aside
 from gateway.model.records import canonical, digest
@@ -147,6 +148,7 @@ class AccessLog:
         try:
             if not self._path.exists():
                 log.error("%s is gone, and with it who looked at what: a new log begins", self._path)
+                access_mark.mark_of(self._path).unlink(missing_ok=True)  # the entry below says it
                 _make(self._path)
                 found.insert(0, _Waiting("begun-anew", int(self._now() * MICRO), {}, ()))
             with _changing(self._path) as file:
@@ -214,6 +216,8 @@ def read(path: Path) -> Iterator[Entry]:
     try:
         with closing(_connect(path)) as file:
             yield from _checked(file)
+            if gone := access_mark.missing(path, file):
+                yield Entry(0, {}, (), f"an older copy was put back, or it was cut off: entries {gone} are not here")
     except sqlite3.Error as error:
         raise UsageError(f"{path} cannot be read: {error}") from None
 
@@ -364,8 +368,12 @@ def _changing(path: Path) -> Iterator[sqlite3.Connection]:
     with closing(_connect(path)) as file:
         file.execute("BEGIN IMMEDIATE")
         try:
+            if gone := access_mark.missing(path, file):
+                log.error("%s was put back to an older copy, or cut off: entries %s are not in it", path, gone)
+                _append(file, _Waiting("put-back", time.time_ns() // 1000, {"entries": gone}, ()))
             yield file
         except BaseException:
             file.execute("ROLLBACK")
             raise
         file.execute("COMMIT")
+        access_mark.keep(path, file)

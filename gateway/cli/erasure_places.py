@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 
 import orjson
@@ -21,6 +22,8 @@ from gateway.broker.certificates import broker_for
 from gateway.broker.link import Incoming, Limits, Link
 from gateway.historian.store import WriteError, writer_of
 from gateway.history.books.erased_subjects import WORD
+from gateway.installation.backup import backups_of
+from gateway.installation.backup_contents import SET_BEFORE
 from gateway.machine.file_lock import HeldError
 from gateway.recordings.recording import MAGIC, RecordingError, RecordingReader
 from gateway.status import kept_notices
@@ -55,10 +58,12 @@ def find_files(settings: Settings, history: Path, subject: str) -> Places:
     """Look through the data folders for recordings, set-aside files and others that name a subject."""
     found = Places()
     folders = {settings.site.data, history.parent, settings.recorder.folder or settings.site.data / "recordings"}
+    ours, kept = [folder.resolve() for folder in folders], history.resolve()
     for path in sorted({path.resolve() for folder in folders for path in _files(folder)}):
-        if path.name.startswith(history.name) and not SET_ASIDE.search(path.name):
-            continue
-        deletable = SET_ASIDE.search(path.name) or PARKED.search(str(path))
+        set_aside = SET_ASIDE.search(path.name) or path.parent.name.startswith(SET_BEFORE)
+        if path.parent == kept.parent and path.name.startswith(kept.name) and not set_aside:
+            continue  # the history itself has erased it
+        deletable = (set_aside or PARKED.search(str(path))) and any(path.is_relative_to(folder) for folder in ours)
         try:
             named = _names(path, subject)
         except (OSError, ValueError, RecordingError) as error:
@@ -131,7 +136,19 @@ def erase_remotely(settings: Settings, subject: str) -> list[str]:
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    return (path for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+    """Yield what lies below a folder; of a file that is elsewhere by a link, that and its logs beside it."""
+    for path in folder.rglob("*"):
+        if path.is_symlink():
+            to = path.resolve()
+            yield from (beside for beside in to.parent.glob(f"{escape(to.name)}*") if beside.is_file())
+        elif path.is_file():
+            yield path
+
+
+def count_backups(settings: Settings) -> int:
+    """Return how many backups of this gateway lie where they go: nobody can take anything out of one."""
+    folder = settings.backup.folder
+    return len(backups_of(folder, settings.site.gateway)) if folder is not None and folder.is_dir() else 0
 
 
 def _names(path: Path, subject: str) -> bool:

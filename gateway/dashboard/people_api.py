@@ -18,6 +18,7 @@ from aiohttp import web
 from config.settings import Settings
 from gateway.audit import newest
 from gateway.dashboard import signin
+from gateway.dashboard.bearer import TOKENS
 from gateway.dashboard.openid_provider import PROVIDER
 from gateway.dashboard.records_view import (
     Json,
@@ -56,7 +57,8 @@ async def people(request: web.Request) -> web.Response:
     signin.note_look(request, "people")
     try:
         used = await records.used.get()
-        make = partial(people_view, gate.users, gate.pins, records.data, used, openid=PROVIDER in request.app)
+        tokens = request.app[TOKENS]
+        make = partial(people_view, gate.users, tokens, gate.pins, used, openid=PROVIDER in request.app)
         return _json(await asyncio.to_thread(make))
     except (sqlite3.Error, UsageError, OSError) as error:
         return _unread(error)

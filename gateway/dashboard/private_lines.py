@@ -30,6 +30,8 @@ def read(path: Path, holds: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
     """
     try:
         found = path.stat()
+        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+            raise UsageError(f"The {holds} file {path} is a pipe or a device, and no file.")
         if found.st_size > LARGEST_BYTES:
             raise UsageError(f"{path} is too large to be a file of {holds}.")
         lines = path.read_bytes().removeprefix(BOM).splitlines()

@@ -28,7 +28,7 @@ from gateway.audit.trail import (
 )
 from gateway.dashboard.outside_text import clean
 from gateway.dashboard.pins import Pins
-from gateway.dashboard.tokens import FILE_NAME, load
+from gateway.dashboard.tokens import Tokens
 from gateway.dashboard.users import Users
 from gateway.texts.languages import text
 
@@ -204,9 +204,9 @@ def looks_view(page: newest.Page[newest.Look], kinds: list[str]) -> Json:
 
 
 def people_view(
-    users: Users, pins: Pins, data: Path, used: tuple[dict[str, int], dict[str, int]], *, openid: bool
+    users: Users, tokens: Tokens, pins: Pins, used: tuple[dict[str, int], dict[str, int]], *, openid: bool
 ) -> Json:
-    """Return who may sign in, and which programs; no hash and no secret. Raises UsageError for a file of tokens."""
+    """Return who may sign in, and which programs; no hash and no secret."""
     signed_in, programs = used
     now_s = time.time()
     return {
@@ -219,10 +219,10 @@ def people_view(
                 "name": token.name, "role": token.role, "made_us": token.made_s * MICRO,
                 "until_us": token.until_s * MICRO, "over": token.until_s <= now_s, "last_us": programs.get(token.user),
             }
-            for token in load(data / FILE_NAME).values()
+            for token in tokens.all().values()
         ],
         "openid": openid,
-        "problem": users.problem,
+        "problem": " ".join(filter(None, (users.problem, tokens.problem))),
     }  # fmt: skip
 
 

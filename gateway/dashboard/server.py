@@ -314,7 +314,7 @@ async def serve(settings: Settings, *, stop: asyncio.Event, ready: Callable[[str
     bound_logs()
     host, port = settings.dashboard.host, settings.dashboard.port
     context = tls_context(settings.dashboard)
-    users = Users(settings.dashboard.users_file) if settings.dashboard.users_file else None
+    users = Users(settings.dashboard.users_file, settings.site.data) if settings.dashboard.users_file else None
     runner = web.AppRunner(
         make_app(settings, users=users), shutdown_timeout=SHUTDOWN_S, access_log=None, keepalive_timeout=IDLE_S,
         lingering_time=LINGER_S,

@@ -21,11 +21,12 @@ from gateway.dashboard import private_lines
 from gateway.dashboard.access import ROLES, Role
 from gateway.dashboard.sessions import Session
 from gateway.dashboard.users import User
+from gateway.dashboard.withdrawn import Withdrawn
 from gateway.model.usage import UsageError
 
 log = logging.getLogger(__name__)
 
-FILE_NAME = "tokens.jsonl"
+FILE_NAME, WITHDRAWN = "tokens.jsonl", "withdrawn-tokens.jsonl"
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 PREFIX = "rgt_"
 """Of every secret: whoever finds one in a log or a repository sees what it is of."""
@@ -98,7 +99,7 @@ class Tokens:
     """The tokens as the file says now.
 
     Args:
-        path: The file, which need not be there.
+        path: The file, which need not be there. What was revoked is kept beside it.
         now: Wall clock, seconds.
     """
 
@@ -106,20 +107,29 @@ class Tokens:
         """Read the file; raises UsageError."""
         self._path = path
         self._now = now
+        self._withdrawn = Withdrawn(path.with_name(WITHDRAWN))
+        self._problem = ""
         self._seen = private_lines.stamp(path)
         self._tokens = load(path)
+        self._look_back()
         self._sessions: dict[Token, Session] = {}
+
+    @property
+    def problem(self) -> str:
+        """What is wrong with the file now; empty while all is well."""
+        self.all()
+        return self._problem
 
     def find(self, secret: str) -> Token | None:
         """Return the token of a secret, whether or not it is over; None for a secret that is none."""
         if not secret.startswith(PREFIX) or len(secret) > LONGEST_SECRET:
             return None
         digest = _digest(secret)  # compared with sums only: how long that takes tells nothing of a secret
-        return next((token for token in self._all().values() if token.digest == digest), None)
+        return next((token for token in self.all().values() if token.digest == digest), None)
 
     def is_good(self, token: Token) -> bool:
         """Whether a token still stands in the file and is not over."""
-        return self._all().get(token.name) == token and self._now() < token.until_s
+        return self.all().get(token.name) == token and self._now() < token.until_s
 
     def session(self, token: Token) -> Session:
         """Return who acts with a token, for everything that asks who it is; always the same for one token."""
@@ -129,13 +139,25 @@ class Tokens:
             self._sessions[token] = Session(user, 0.0, 0.0, holds=lambda: self.is_good(token))
         return self._sessions[token]
 
-    def _all(self) -> dict[str, Token]:
+    def all(self) -> dict[str, Token]:
+        """Return the tokens, by their names, as the file says now."""
         stamp = private_lines.stamp(self._path)
         if stamp != self._seen:
-            self._seen = stamp
+            self._seen, self._problem = stamp, ""
             try:
                 self._tokens = load(self._path)
             except UsageError as error:
                 self._tokens = {}
-                log.error("no token opens anything: %s", error)  # noqa: TRY400 - the sentence says it all
+                self._problem = f"no token opens anything: {error}"
+                log.error("%s", self._problem)  # noqa: TRY400 - the sentence says it all
+            else:
+                self._look_back()
         return self._tokens
+
+    def _look_back(self) -> None:
+        lines = {token.name: f"{token.name} {token.role} {token.digest}" for token in self._tokens.values()}
+        if back := self._withdrawn.look(lines):
+            self._problem = (
+                f"{self._path} was put back to an older state: {', '.join(back)} is let in as before it was revoked"
+            )
+            log.warning("%s", self._problem)

@@ -23,12 +23,15 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from gateway.dashboard import private_lines
 from gateway.dashboard.access import ROLES, Role
 from gateway.dashboard.passwords import reason_against
+from gateway.dashboard.withdrawn import Withdrawn
 from gateway.model.usage import UsageError
 
 log = logging.getLogger(__name__)
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 ALGORITHM = "$argon2id$"
+WITHDRAWN = "withdrawn-users.jsonl"
+"""In the data folder: the users file may lie where the service cannot write."""
 ELSEWHERE = "openid"
 """Begins what stands in place of the hash of somebody who signs in elsewhere, and who stands in no file here."""
 # RFC 9106, section 4, second recommended option: 64 MiB, 3 passes, 4 lanes; a quarter of a second on a small computer.
@@ -101,16 +104,21 @@ class Users:
 
     A file that is removed or becomes unreadable lets nobody in, and nobody stay, until it is mended. That is said in
     the log, and so is a file that brings back what had been changed or taken out: somebody has restored an old one.
+
+    Args:
+        path: The file.
+        data: Where it is kept who was taken out, or had another password or role; None for this run only.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, data: Path | None = None) -> None:
         """Read the file; raises UsageError."""
         self._path = path
         self._lock = threading.Lock()
+        self._withdrawn = Withdrawn(data / WITHDRAWN if data else None)
+        self._problem = ""
         self._seen = private_lines.stamp(path)
         self._users: Mapping[str, User] = load(path)
-        self._gone: set[User] = set()  # who was taken out, or had another password or role, since the start
-        self._problem = ""
+        self._look_back()
         # Somebody unknown costs as much time as somebody known: the clock does not tell who there is.
         self._stranger = HASHER.hash(os.urandom(16).hex())
 
@@ -146,7 +154,7 @@ class Users:
         return self._problem
 
     def _read_again(self) -> None:
-        before, self._problem = self._users, ""
+        self._problem = ""
         try:
             self._users = load(self._path)
         except UsageError as error:
@@ -154,8 +162,11 @@ class Users:
             self._problem = f"nobody can sign in: {error}"
             log.error("%s", self._problem)  # noqa: TRY400 - the sentence says it all
             return
-        self._gone.update(user for user in before.values() if self._users.get(user.name) != user)
-        if back := sorted(user.name for user in self._users.values() if user in self._gone):
+        self._look_back()
+
+    def _look_back(self) -> None:
+        lines = {user.name: f"{user.name} {user.role} {user.hash}" for user in self._users.values()}
+        if back := self._withdrawn.look(lines):
             self._problem = (
                 f"{self._path} was put back to an older state: {', '.join(back)} may sign in as before the change"
             )

@@ -22,6 +22,9 @@ MOST_NOTED = 32
 ANOTHER_AFTER_S = 30.0
 """Then one in so long; what happens meanwhile waits, and is told with it."""
 
+GROWS_S = 60.0
+"""What a broker still had of an outbox that is gone, it has delivered by then."""
+
 
 class HistoryWatch:
     """Compares the receipts of this run with what the outbox remembers.
@@ -35,6 +38,7 @@ class HistoryWatch:
         self._outbox = outbox
         self._monotonic = monotonic
         self._noted: set[str] = set()
+        self._grows: dict[str, float] = {}  # lives that are not of this folder: since when the history has more of them
         self._allowance = Allowance(MOST_NOTED, 1 / ANOTHER_AFTER_S, monotonic(), left=MOST_NOTED)
 
     def own_epoch(self, historian: str, receipt: Receipt, *, retained: bool) -> None:
@@ -56,11 +60,25 @@ class HistoryWatch:
         if known or self._note_once(
             key, "outbox-missing",
             f"The outbox in this folder is not the one that was there before: of outbox {receipt.epoch} the history has"
-            f" numbers up to {receipt.stored}; what came after them is lost;"
+            f" numbers up to {receipt.stored}; what came after them is lost, unless another gateway has this name;"
             f" see that who is in which bed is right",
             epoch=receipt.epoch, stored=receipt.stored,
         ):  # fmt: skip
             self._outbox.facts.keep(key, str(receipt.stored))
+            self._tell_another(receipt)
+
+    def _tell_another(self, receipt: Receipt) -> None:
+        """Say that another gateway of our name sends, where an outbox that is not here goes on growing."""
+        now = self._monotonic()
+        if now - self._grows.setdefault(receipt.epoch, now) < GROWS_S:
+            return
+        self._note_once(
+            f"another {receipt.epoch}", "another-gateway",
+            f"Another gateway has the name of this one and sends too: its outbox {receipt.epoch} grows."
+            " Commands, and who is in which bed, are those of now one, now the other: stop it, or give it a name of its"
+            " own (site.gateway)",
+            epoch=receipt.epoch, stored=receipt.stored,
+        )  # fmt: skip
 
     def _count_lost(self, receipt: Receipt, released: int) -> None:
         """Say how many numbers are missing: the history counts them itself once it was told how far we have let go."""

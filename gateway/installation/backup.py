@@ -274,7 +274,7 @@ def _delete_older(made: Path, gateway: str, keep: int) -> int:
 
     The one that was just made stays whatever its name says: the clock may have been behind.
     """
-    older = [path for path in _of_gateway(made.parent, gateway) if path != made]
+    older = [path for path in backups_of(made.parent, gateway) if path != made]
     old = older[: max(0, len(older) - (keep - 1))]
     for path in old:
         path.unlink(missing_ok=True)
@@ -286,13 +286,14 @@ def _clear_parts(folder: Path, gateway: str) -> None:
 
     So goes what a restore of an earlier version has left there, in clear.
     """
-    for part in _of_gateway(folder, gateway, ".", PART):
+    for part in backups_of(folder, gateway, ".", PART):
         part.unlink(missing_ok=True)
-    for unpacked in _of_gateway(folder, gateway, ".", ".unpacked"):
+    for unpacked in backups_of(folder, gateway, ".", ".unpacked"):
         shutil.rmtree(unpacked, ignore_errors=True)
 
 
-def _of_gateway(folder: Path, gateway: str, before: str = "", after: str = "") -> list[Path]:
+def backups_of(folder: Path, gateway: str, before: str = "", after: str = "") -> list[Path]:
+    """Return the backups of a gateway in a folder, the oldest first, or what has more before or after such a name."""
     head, tail = re.escape(f"{before}{gateway}-"), re.escape(f"{SUFFIX}{after}")
     name = re.compile(rf"{head}\d{{8}}T\d{{6}}Z{tail}")
     return sorted(path for path in folder.iterdir() if name.fullmatch(path.name))

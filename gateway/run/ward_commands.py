@@ -14,6 +14,7 @@ from config.settings import Settings
 from gateway.analysis.warm_up import needs
 from gateway.audit.audit import Audit
 from gateway.broker.link import Incoming
+from gateway.machine.facts import TRUE_FROM_US
 from gateway.model.ward import Ward, settings_of
 from gateway.outbox.outbox import Outbox
 from gateway.run.first_ward import FirstWard
@@ -43,6 +44,14 @@ LOST = (
     " and take them over with 'rehab-gateway ward import'"
 )
 """The same, of a ward that nothing remembers."""
+
+DAY_US = 86_400_000_000
+"""Less a computer without a clock of its own may be behind at its start, until the network tells it the time."""
+SET_BACK = (
+    "The clock was set back by {:.0f} days since this gateway last ran: what it measured then stands at times that are"
+    " still to come, and no trend or report of these days has it. See that the clock is right now; sessions of then"
+    " can be corrected"
+)
 
 
 class WardCommands:
@@ -99,6 +108,7 @@ class WardCommands:
         if self._ward.was_recalled:
             self._outbox.incidents.add_audited("ward-restored", RESTORED, {"file": self._ward.path.name})
         self._tell_lost()
+        self._tell_ahead()
         for entry in self._ward.untold():
             self._audit.ward_changed(entry.number, entry.name, entry.fields, by=entry.by, source=entry.source)
         self._ward.mark_audited(self._ward.state.number)
@@ -150,6 +160,12 @@ class WardCommands:
         incidents = self._outbox.incidents
         if (trace := self._ward.vacated) and not any(one.what == WARD_LOST for one in incidents.shown()):
             incidents.add_audited(WARD_LOST, LOST.format(trace), {"trace": trace})
+
+    def _tell_ahead(self) -> None:
+        """Say that a clock was set back while no gateway ran: its own notices look at no clock but the present one."""
+        days, self._ward.ahead_us = self._ward.ahead_us / DAY_US, 0
+        if days >= 1.0 and self._now_us() >= TRUE_FROM_US:
+            self._outbox.incidents.add("clock-set-back", SET_BACK.format(days), days=round(days))
 
     def _let_in(self, ward: Ward) -> None:
         """Let a ward into the stream; whose kernels are not ready waits for them there, and nobody else."""

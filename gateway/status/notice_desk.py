@@ -36,6 +36,8 @@ RESUME_S: Final = 300.0
 MOST_ANSWERS, PER_S = 500.0, 1.0
 """Each is in the audit, which nobody should be able to fill."""
 MINUTE_US = 60_000_000
+AHEAD_US = MINUTE_US
+"""A clock that a time service mends is set back by seconds."""
 Json = dict[str, Any]
 
 
@@ -195,9 +197,16 @@ class NoticeDesk:
         return self._kept.model_copy(update={"pauses": tuple(others)}), {"bed": asked.bed, "code": asked.code}
 
     def _in_force(self, now_us: int) -> list[Pause]:
-        """Return the pauses that are not over: with a stay, what was paused of somebody ends."""
+        """Return the pauses that are not over: with a stay, what was paused of somebody ends.
+
+        So does one that was made later than now: by a clock that was ahead, a half-hour would end in a year.
+        """
         beds = self._beds()
-        return [one for one in self._kept.pauses if one.until_us > now_us and one.subject == beds.get(one.bed, "")]
+        return [
+            one
+            for one in self._kept.pauses
+            if one.at_us - AHEAD_US <= now_us < one.until_us and one.subject == beds.get(one.bed, "")
+        ]
 
     def _others(self, bed: str, code: str) -> list[Pause]:
         return [one for one in self._kept.pauses if (one.bed, one.code) != (bed, code)]

@@ -116,8 +116,11 @@ def _refuse_times(session: Session, start_us: int, end_us: int, at_us: int) -> N
         return
     if end_us <= start_us:
         raise refused("ends_before", session=session.id)
-    if end_us != session.ended_us and end_us > at_us:
+    ahead = session.made_started_us > at_us  # a clock was: its date is none that anybody could mean
+    if (ahead or end_us != session.ended_us) and end_us > at_us:
         raise refused("ends_in_future", session=session.id)
+    if ahead:
+        return
     moved = (start_us - session.made_started_us, end_us - (session.made_ended_us or end_us))
     if max(map(abs, moved)) > LATEST_S * MICRO:
         raise refused("wrong_date", session=session.id)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from config.checks import Drivers, check_device, check_worn
 from config.settings import Settings
+from gateway.history.books.erased_subjects import was_erased
 from gateway.machine.damage import suspicious
 from gateway.machine.file_lock import FileLock, HeldError
 from gateway.machine.full_disk import takes_nothing
@@ -21,6 +22,7 @@ from gateway.machine.private_files import FOLDER_MODE, IN_MEMORY
 from gateway.machine.set_aside import set_aside
 from gateway.outbox.facts import read_fact
 from gateway.ward.changes import AddDevice, Assign, Change, GatewayStarts, ImportSlots, read_change
+from gateway.ward.corrections import CorrectSession
 from gateway.ward.digest import slots_digest
 from gateway.ward.refusals import refused
 from gateway.ward.registry import IMPORT, DamagedRegistryError, Entry, Registry, RegistryError, Untold, read_state
@@ -65,6 +67,7 @@ class KeptWard:
         durable: Whether changes reach the disk.
         begun: Whether this is the first ward of all, taken from the file, as far as anybody knows: also where a
             command made it, and no gateway has run with it yet.
+        ahead_us: By how much the newest change lay after the begin of this run: a clock was set back between the two.
         differs: Whether the slots of the file are others than those that the ward was made from, and people have
             changed it since.
 
@@ -78,7 +81,9 @@ class KeptWard:
     ) -> None:
         self._drivers, self._ask_broker = drivers, ask_broker
         self.path = ward_path(settings)
+        self._history = settings.history_file
         self.durable, self.begun = True, False
+        self.ahead_us = 0
         self._lock: FileLock | None = None
         self._registry: Registry | None = None
         try:
@@ -102,6 +107,8 @@ class KeptWard:
 
     def starts(self, at_us: int, suffix: str = "") -> WardState:
         """Begin another run of the gateway."""
+        for newest in self._open_registry.entries(self.state.number - 1):
+            self.ahead_us = max(0, newest.at_us - at_us)
         change = GatewayStarts(suffix=suffix)
         try:
             return self._open_registry.apply(change, at_us=at_us, by="", source=FROM_CONFIGURATION)
@@ -113,6 +120,8 @@ class KeptWard:
         """Make a change that somebody asks for, durably; return the ward after it. Raises RefusedError."""
         change = read_change(name, fields)
         _refuse_unfit(change, self.state, at_us, self._drivers)
+        if isinstance(change, CorrectSession) and change.subject and was_erased(self._history, change.subject):
+            raise refused("corrected_to_erased", subject=change.subject)  # its numbers would go for good
         if not self.durable:
             raise refused("no_room")
         try:

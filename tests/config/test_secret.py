@@ -25,6 +25,11 @@ def test_a_file_that_holds_no_secret_is_refused_without_its_words(tmp_path: Path
     assert len(str(refused.value)) < len(str(path)) + 80
 
 
+def test_a_device_holds_no_secret_and_a_pipe_is_not_waited_for() -> None:
+    with pytest.raises(ValueError, match="a pipe or a device, and no file"):
+        read_secret(Path("/dev/null"))  # a pipe would be waited for where this is not refused
+
+
 def test_a_credential_of_systemd_lies_where_the_service_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "ward.toml"
     config.write_text('[broker]\nusername = "a"\npassword_file = "$CREDENTIALS_DIRECTORY/mqtt"\n')

@@ -25,6 +25,7 @@ OF_ITSELF = (OUTBOX_FULL, TOO_OLD, DISK_SLOW, NOT_ENCODABLE)
 FILE_WORDS = (
     "history-changed", "history-restored", "history-lost", "outbox-missing", "outbox-removed", "outbox-restored",
     "outbox-collision", "outbox-spoilt", "rows-rotted", "set-aside", "set-aside-imported", "set-aside-unreadable",
+    "another-gateway", "clock-set-back",
 )  # fmt: skip
 """Entries of the audit of which each has a notice: what became of a file, or of what it held."""
 NOT_WHOLE = "the audit is not whole"

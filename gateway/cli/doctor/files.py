@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import ssl
+import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -171,12 +172,14 @@ def _unreadable(path: Path) -> str:
     try:
         if path.is_dir():
             return "is a folder"
-        size = path.stat().st_size
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            return "is a pipe or a device, and no file"
         with path.open("rb") as file:
             file.read(1)
     except OSError as error:
         return f"cannot be read ({(error.strerror or str(error)).lower()})"
-    return "is empty" if size == 0 else "is too large" if size > LARGEST_BYTES else ""
+    return "is empty" if found.st_size == 0 else "is too large" if found.st_size > LARGEST_BYTES else ""
 
 
 def _who(path: Path) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hmac
 import re
 import sqlite3
+from contextlib import closing
+from pathlib import Path
 
 ERASED = "of a subject that was erased"
 """Reason of the gap that stands for the number of a measurement that was erased, or came after."""
@@ -58,3 +60,12 @@ class ErasedSubjects:
     def mentioned(self, raw: bytes) -> bool:
         """Whether some bytes name a subject that was erased."""
         return any(self.holds(word.decode()) for word in set(WORD.findall(raw)))
+
+
+def was_erased(history: Path, subject: str) -> bool:
+    """Whether a subject was erased from a history; False where there is none on this machine, or none that is read."""
+    try:
+        with closing(sqlite3.connect(f"{history.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            return ErasedSubjects(db).holds(subject)
+    except sqlite3.Error:
+        return False

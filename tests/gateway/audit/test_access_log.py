@@ -266,3 +266,56 @@ def test_the_command_prints_and_verifies(path: Path, tmp_path: Path) -> None:
     change(path, "DELETE FROM entries WHERE n = 2")
     done = shown("--user", "nobody")
     assert (done.returncode, "entries 2 to 2 are missing" in done.stdout) == (1, True)
+
+
+def add(path: Path, what: str) -> None:
+    log = open_log(path)
+    log.write(what, **ANNA)
+    log.close()
+
+
+def test_an_older_copy_that_is_put_back_is_told_by_the_check_and_by_the_next_entry(path: Path) -> None:
+    older = path.read_bytes()
+    add(path, "export")
+    assert troubles(path) == []
+    path.write_bytes(older)
+    assert troubles(path) == ["an older copy was put back, or it was cut off: entries 4 to 4 are not here"]
+    add(path, "signed-out")
+    assert [(entry.fields["what"], entry.fields.get("entries")) for entry in read(path)][-2:] == [
+        ("put-back", "4 to 4"), ("signed-out", None),
+    ]  # fmt: skip
+    assert troubles(path) == []
+
+
+def test_a_copy_that_went_on_elsewhere_is_told(path: Path) -> None:
+    older = path.read_bytes()
+    add(path, "export")
+    add(path, "export")
+    mine = (path.parent / "access.db.mark").read_bytes()
+    path.write_bytes(older)
+    (path.parent / "access.db.mark").unlink()
+    for _ in range(3):
+        add(path, "signed-out")
+    (path.parent / "access.db.mark").write_bytes(mine)
+    assert troubles(path) == [
+        "an older copy was put back, or it was cut off: entries up to 5, some or all are not here"
+    ]
+
+
+def test_entries_cut_off_with_all_that_the_file_knows_of_them_are_told(path: Path) -> None:
+    change(path, "DELETE FROM people", "DELETE FROM entries WHERE n > 1", "UPDATE sqlite_sequence SET seq = 1")
+    assert troubles(path) == ["an older copy was put back, or it was cut off: entries 2 to 3 are not here"]
+
+
+def test_a_log_that_was_removed_between_two_runs_is_told(path: Path) -> None:
+    path.unlink()
+    add(path, "signed-in")
+    assert [entry.fields["what"] for entry in read(path)] == ["put-back", "signed-in"]
+
+
+@pytest.mark.parametrize("mark", [b"", b"[]", b'{"n": "x", "sum": 3}', b'{"n": 1e400}', b'{"n": 18446744073709551615}'])
+def test_a_mark_that_is_spoilt_says_nothing(path: Path, mark: bytes) -> None:
+    (path.parent / "access.db.mark").write_bytes(mark)
+    assert troubles(path) == []
+    add(path, "signed-out")
+    assert (path.parent / "access.db.mark").read_bytes() != mark

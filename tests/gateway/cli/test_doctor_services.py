@@ -186,6 +186,15 @@ def test_files_that_are_not_there_are_named_by_their_keys(tmp_path: Path) -> Non
     assert "hunter2" not in str(found)  # somebody wrote the password itself where its file belongs
 
 
+def test_a_pipe_or_a_device_is_no_file_and_is_not_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with (tmp_path / "pipe").open("r+b", buffering=0) as pipe:  # it has somebody who writes: opening it would not wait
+        pipe.write(b"word")
+        settings = Settings(broker=Broker(embedded=False, username="ward", password_file=tmp_path / "pipe"))
+        assert dict(missing_files(settings)) == {"broker.password_file": "is a pipe or a device, and no file"}
+        assert pipe.read(4) == b"word"
+
+
 def test_a_database_of_somebody_else_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "history.db").write_bytes(b"")
     # Root may always.

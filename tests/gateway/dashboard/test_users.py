@@ -56,6 +56,16 @@ def test_a_file_is_read_as_written_and_only_by_its_owner(file: Path) -> None:
     assert PASSWORD not in file.read_text()
 
 
+def test_what_is_no_file_lets_nobody_in_and_is_not_waited_for(file: Path) -> None:
+    users = Users(file)
+    file.unlink()
+    file.symlink_to("/dev/null")  # a pipe would be waited for where this is not refused
+    with pytest.raises(UsageError, match="is a pipe or a device, and no file"):
+        load(file)
+    assert users.get("anna") is None
+    assert "nobody can sign in" in users.problem
+
+
 def test_a_file_that_others_may_read_is_refused(file: Path) -> None:
     file.chmod(0o604)
     with pytest.raises(UsageError, match="chmod 600"):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.delivery.history_watch import ANOTHER_AFTER_S, MOST_NOTED, HistoryWatch
+from gateway.delivery.history_watch import ANOTHER_AFTER_S, GROWS_S, MOST_NOTED, HistoryWatch
 from gateway.outbox.outbox import Outbox
 from gateway.wire.receipt import Receipt
 
@@ -40,3 +40,20 @@ def test_no_incident_is_forgotten_because_there_were_many(outbox: Outbox) -> Non
     watch.own_epoch("", last, retained=False)
     watch.own_epoch("", last, retained=False)
     assert histories_noted(outbox) == [last.history]
+
+
+def test_an_outbox_that_is_not_here_and_goes_on_growing_is_another_gateway_of_this_name(outbox: Outbox) -> None:
+    now = [0.0]
+    watch = HistoryWatch(outbox, monotonic=lambda: now[0])
+
+    def heard(stored: int) -> list[str]:
+        watch.other_epoch(Receipt(epoch="f" * 16, stored=stored))
+        return [incident.what for incident in outbox.incidents.drain()]
+
+    assert heard(10) == ["outbox-missing"]
+    now[0] = GROWS_S / 2
+    assert heard(20) == []  # what the broker still had of it
+    now[0] = GROWS_S
+    assert heard(20) == []  # the same once more is no growing
+    assert heard(21) == ["another-gateway"]
+    assert heard(22) == []

@@ -20,7 +20,7 @@ from gateway.model.row import AUDIT
 from gateway.model.ward import Ward
 from gateway.outbox.facts import read_fact
 from gateway.outbox.outbox import Outbox
-from gateway.run.ward_commands import MOST_CHANGES, WITHIN_S, WardCommands
+from gateway.run.ward_commands import DAY_US, MOST_CHANGES, WITHIN_S, WardCommands
 from gateway.ward.kept_ward import KeptWard
 from gateway.ward.refusals import RefusedError
 from gateway.ward.remembered import FACT
@@ -38,12 +38,12 @@ class Desk:
     """Commands, and what came of them."""
 
     def __init__(self, settings: Settings, outbox: Outbox) -> None:
-        self.now = 0.0
+        self.now, self.now_us = 0.0, NOW_US
         self.put_in: list[Ward] = []
         self.order: list[object] = []
         self.ward = KeptWard(settings, at_us=NOW_US)
         self.commands = WardCommands(
-            settings, self.ward, Audit(outbox, settings), outbox, now_us=lambda: NOW_US,
+            settings, self.ward, Audit(outbox, settings), outbox, now_us=lambda: self.now_us,
             prepare=lambda names: self.order.append(set(names)), put_in=self._put_in,
             answer=lambda name, fields, by: {"answered": name, "by": by, **fields},
             other=lambda name, payload: {"name": name, **payload}, monotonic=lambda: self.now,
@@ -174,6 +174,20 @@ def test_answers_to_notices_go_to_who_takes_them_with_the_name_and_change_nothin
     assert desk.order == []
     with pytest.raises(ValueError, match="'by'"):
         desk.do("notice-acknowledge", notice="link-lost/dot-1", by=7)
+
+
+@pytest.mark.parametrize(
+    ("days", "told"), [(0.9, []), (400, ["clock-set-back"]), (-400, []), (NOW_US / DAY_US - 1, [])]
+)
+def test_a_clock_that_was_set_back_since_the_last_run_is_told(
+    desk: Desk, outbox: Outbox, days: float, told: list[str]
+) -> None:
+    desk.ward.starts(NOW_US)
+    desk.now_us = NOW_US - round(days * DAY_US)
+    desk.ward.starts(desk.now_us)
+    desk.commands.publish_ward()
+    desk.commands.publish_ward()
+    assert [incident.what for incident in outbox.incidents.shown()] == told
 
 
 def test_a_ward_that_was_removed_is_as_the_outbox_remembers_it_and_that_is_told(desk: Desk, outbox: Outbox) -> None:

@@ -83,6 +83,22 @@ def test_a_pause_is_of_who_is_in_the_bed_and_not_of_who_comes_next(desk: Desk) -
     assert not is_quiet(desk.again()[0]), "who comes back is asked again"
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_pause_that_was_made_under_a_clock_that_was_ahead_ends_when_it_is_set_right(
+    desk: Desk, restarts: bool
+) -> None:
+    desk.look(notice(LOW, "bay-1"))
+    desk.now_us += 400 * 1440 * MINUTE_US
+    desk.do("pause", bed="bay-1", minutes=30)
+    desk.now_us -= MINUTE_US // 2  # as a time service does
+    assert is_quiet(desk.again()[0])
+    desk.now_us = T_US
+    if restarts:
+        desk.open()
+    assert not is_quiet(desk.again()[0])
+    assert desk.desk.pauses(desk.now_us) == []
+
+
 def test_what_was_paused_for_somebody_is_erased_with_them(desk: Desk) -> None:
     desk.beds["bay-1"] = "p-1"
     desk.do("pause", bed="bay-1", minutes=60, why="in the pool")

@@ -218,6 +218,39 @@ def test_the_command_lists_what_it_cannot_reach_and_reaches_it_the_next_time(tmp
     assert command(tmp_path, made, "erase", "A Name").returncode == 2
 
 
+def test_it_looks_at_files_that_are_elsewhere_by_a_link_and_at_what_a_restore_put_aside_and_names_backups(
+    tmp_path: Path, mosquitto: Child
+) -> None:
+    made = settings(mosquitto.port, tmp_path)
+    before, elsewhere = made.site.data / "before-restore-20261130T101500Z", tmp_path / "other disk"
+    backups = tmp_path / "backups"
+    for folder in (before, elsewhere, backups):
+        folder.mkdir(parents=True)
+    (elsewhere / "ob[1].db").write_bytes(b"")
+    (elsewhere / "ob[1].db-wal").write_bytes(b"\0bay-1" + GONE.encode() + b"cadence")
+    (made.site.data / "outbox.db").symlink_to(elsewhere / "ob[1].db")
+    (backups / "gateway-1-20261130T020000Z.rgbackup").write_bytes(b"sealed")
+    for folder in (before, made.site.data):
+        history = History(folder / "history.db")
+        fill(history)
+        history.close()
+    first = command(tmp_path, made, "erase", GONE, "--yes", "--delete-files")
+    lines = [line for line in first.stdout.splitlines() if "not reached" in line]
+    assert (first.returncode, len(lines)) == (1, 1), first.stdout + first.stderr
+    assert "other disk/ob[1].db-wal" in lines[0]
+    assert not (before / "history.db").exists()
+    assert (made.site.data / "history.db").exists()
+    (elsewhere / "ob[1].db-wal").unlink()
+    with (tmp_path / "ward.toml").open("a", encoding="utf-8") as file:
+        file.write(f'[backup]\nfolder = "{backups}"\nkey_file = "key"\n')
+    again = subprocess.run(
+        [sys.executable, "-m", "gateway", "history", "erase", str(tmp_path / "ward.toml"), GONE, "--yes"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert f"still hold it (1 in {backups})" in again.stdout
+
+
 def test_it_reaches_who_came_while_a_recording_was_made_and_the_registry_of_the_ward(
     tmp_path: Path, mosquitto: Child
 ) -> None:

@@ -79,6 +79,15 @@ def test_a_correction_that_cannot_be(ward: WardState, fields: dict[str, object],
         correct()
 
 
+def test_a_session_of_a_clock_that_was_ahead_is_put_where_it_was(ward: WardState) -> None:
+    now, times = at(0) - 400 * DAY_US, {"start_us": at(-200) - 400 * DAY_US, "end_us": at(-100) - 400 * DAY_US}
+    session = changed([("session-correct", {"session": name(ward), **times})], ward, now).sessions[0]
+    assert (session.started_us, session.ended_us) == tuple(times.values())
+    only_begin = {"session": name(ward), "start_us": times["start_us"]}
+    with pytest.raises(RefusedError, match="would end in the future"):
+        changed([("session-correct", only_begin)], ward, now)
+
+
 def test_what_runs_is_ended_first_and_what_is_not_there_is_refused() -> None:
     ward = changed(ADMITTED)
     for change in ("session-correct", "session-discard"):

@@ -19,6 +19,7 @@ from gateway.history.history import History
 from gateway.intake.known_devices import known_devices
 from gateway.machine.file_lock import HeldError
 from gateway.outbox.outbox import Outbox
+from gateway.upkeep.erasure import erase
 from gateway.ward.kept_ward import KeptWard, ward_path
 from gateway.ward.refusals import RefusedError
 from gateway.ward.registry import RegistryError
@@ -431,3 +432,28 @@ def test_whom_a_file_alone_put_there_leaves_and_nobody_else(tmp_path: Path) -> N
         assert subjects(ward) == ["p-9", "p-3"], "Anna stands beside p-3, who walks"
         assert [session.state for session in ward.state.sessions] == ["running"]
         assert ward.vacated == "the historian has measurements of it"
+
+
+def test_no_session_is_corrected_to_somebody_who_was_erased_as_its_numbers_would_go_for_good(
+    opened: Opened, tmp_path: Path
+) -> None:
+    settings = configured(tmp_path / "data", "p-1", "p-2")
+    ward = opened(settings)
+    history = History(settings.site.data / "history.db")
+    erase(history.database, "p-3", now_us=NOW_US)
+    history.close()
+
+    def ask(name: str, minute: int, **fields: object) -> str:
+        after = ward.change(name, fields, at_us=NOW_US + minute * 60_000_000, by="anna", source="mqtt")
+        return after.sessions[-1].id
+
+    session = ask("session-start", 1, subject="p-1", protocol="rest")
+    ask("session-end", 2, session=session)
+    with pytest.raises(RefusedError, match="'p-3' was erased: the numbers of this session"):
+        ask("session-correct", 3, session=session, subject="p-3")
+    assert ward.state.sessions[-1].subject == "p-1"
+    ask("session-correct", 3, session=session, subject="p-4")
+    assert ward.state.sessions[-1].subject == "p-4"
+    (settings.site.data / "history.db").write_bytes(b"no history" * 100)  # what cannot be read forbids nothing
+    ask("session-correct", 4, session=session, subject="p-3")
+    assert ward.state.sessions[-1].subject == "p-3"
