@@ -39,6 +39,8 @@ def make_scene() -> Scene:
 def rates(bench: Bench) -> dict[str, set[float]]:
     """Return which heart rates the history has of each bed."""
     with closing(sqlite3.connect(f"{bench.history.as_uri()}?mode=ro", uri=True)) as db:
+        if db.execute("PRAGMA user_version").fetchone() == (0,):
+            return {}  # the historian is just making it
         rows = db.execute("SELECT slot, value FROM readable WHERE metric = 'heart_rate'").fetchall()
     return {bed: {value for slot, value in rows if slot == bed} for bed, _ in rows}
 
