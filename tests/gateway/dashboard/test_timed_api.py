@@ -166,8 +166,9 @@ async def test_what_corrected_times_cut_off_is_named_and_no_result(
         person.measurement(metric, 8.0, "none", now / MICRO - before, now / MICRO - before + 8.0)
         for metric, before in (("tmwt10_time", 50.0), ("tmwt10_speed", 20.0))
     )
-    walking.publish(person, [first | {"seq": 1}, second | {"seq": 2}])
     path = f"api/test/{person.slot}?session={person.session}"
+    await until(address, path, lambda found: found["state"] == "ended")  # what comes of nobody known is kept by no page
+    walking.publish(person, [first | {"seq": 1}, second | {"seq": 2}])
     await until(address, path, lambda found: len(found["results"]) == 2)
     cut = over | {"started_us": now - 30 * MICRO}
     walking.publish_ward(registry(person, [], [session(person) | cut], 2))
@@ -185,6 +186,7 @@ async def test_the_page_shows_no_result_that_corrected_times_cut_off_and_says_so
     made = {"made_started_us": now - 60 * MICRO, "made_ended_us": now}
     walking.publish_ward(registry(person, [], [session(person) | over | made]))
     result = person.measurement("tmwt10_time", 8.0, "none", now / MICRO - 50.0, now / MICRO - 42.0)
+    await until(address, f"api/test/{person.slot}?session={person.session}", lambda found: found["state"] == "ended")
     walking.publish(person, [result | {"seq": 1}])
     await page.goto(f"{address}test/{person.slot}")
     await expect(page.locator(".trials .value").first).to_contain_text("8.0")
