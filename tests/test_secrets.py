@@ -11,7 +11,7 @@ import sys
 import urllib.parse
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -184,7 +184,8 @@ def left(tmp_path_factory: pytest.TempPathFactory) -> Left:
         ]
         measured = f"rehab/v1/demo/demo-gateway/measurements/{settings.slot[0].id}"
         wait_until(lambda: measured in ear.topics, 2 * STARTS_WITHIN_S)
-        wait_until(lambda: HistoryReader(settings.site.data / "history.db").count() > 0, STARTS_WITHIN_S)
+        with closing(HistoryReader(settings.history_file)) as history:
+            wait_until(lambda: history.count() > 0, STARTS_WITHIN_S)
         pages = signed_in(web_port, authority)
         found = {f"{name} of process {i}": (Path("/proc") / str(child.pid) / name).read_text(errors="replace")
                  for i, child in enumerate(children) for name in ("cmdline", "environ")}  # fmt: skip
