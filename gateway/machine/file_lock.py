@@ -21,6 +21,7 @@ import orjson
 
 from gateway.machine.ownership import give_to_owner_of_folder
 from gateway.machine.plain_text import printable
+from gateway.machine.private_files import FOLDER_MODE
 
 MODE = 0o640
 """The lock file names a gateway and a command; the group may read it, nobody else."""
@@ -92,6 +93,8 @@ class FileLock:
     def renew(self) -> None:
         """Take the lock again if somebody removed its file; raises HeldError if another was faster, and LockError."""
         if self._descriptor is not None and not self._is_named(self._descriptor):
+            with suppress(OSError):  # a folder may go with all that is in it; why none can be made, the lock says
+                self.lock_path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
             fresh = self._acquire(0.0)
             os.close(self._descriptor)
             self._descriptor = fresh

@@ -81,6 +81,16 @@ def test_a_lock_file_that_was_removed_is_made_again(tmp_path: Path) -> None:
             FileLock(path)
 
 
+def test_a_lock_whose_folder_was_moved_away_is_made_again(tmp_path: Path) -> None:
+    path = tmp_path / "data" / "outbox.db"
+    path.parent.mkdir()
+    with FileLock(path) as lock:
+        path.parent.rename(tmp_path / "away")
+        lock.renew()
+        with pytest.raises(HeldError):
+            FileLock(path)
+
+
 def test_a_lock_file_that_another_took_after_it_was_removed_is_his(tmp_path: Path) -> None:
     path = tmp_path / "outbox.db"
     with FileLock(path) as lock:
