@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import orjson
 
+from gateway.machine.durable import replace_file
 from gateway.model.records import digest
 
 log = logging.getLogger(__name__)
@@ -53,10 +54,8 @@ def keep(path: Path, file: sqlite3.Connection) -> None:
     last = file.execute("SELECT n, body FROM entries ORDER BY n DESC LIMIT 1").fetchone()
     if last is None:
         return
-    mark, made = mark_of(path), mark_of(path).with_name(f".{path.name}{SUFFIX}")
+    mark = mark_of(path)
     try:
-        made.write_bytes(orjson.dumps(Mark(last[0], digest(last[1].encode()))._asdict()))
-        made.chmod(MODE)
-        made.replace(mark)
+        replace_file(mark, orjson.dumps(Mark(last[0], digest(last[1].encode()))._asdict()), mode=MODE)
     except OSError as error:
         log.warning("%s cannot be kept: %s", mark, error.strerror)
