@@ -74,6 +74,7 @@ class Connection(asyncio.Protocol):
         owner: Who is signed in on it; None is a stranger.
         since: When it came, or its last request, monotonic seconds.
         asking: Whether a request is being answered.
+        ended: Whether it had to go.
         inner: What speaks HTTP on it.
     """
 
@@ -90,6 +91,7 @@ class Connection(asyncio.Protocol):
         self.is_proxy = is_proxy
         self.owner: Owner | None = None
         self.asking = False
+        self.ended = False
         self.inner: asyncio.Protocol | None = None
         self._end = end
         self._gone = gone
@@ -121,6 +123,7 @@ class Connection(asyncio.Protocol):
 
     def end(self) -> None:
         """End it at once."""
+        self.ended = True
         self._end()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -129,6 +132,8 @@ class Connection(asyncio.Protocol):
         assert self.inner is not None
         self._end = transport.abort
         self.inner.connection_made(transport)
+        if self.ended:  # while TLS was made
+            transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Pass on; the first byte after an answer begins a request."""

@@ -60,7 +60,7 @@ class Door:
         self._speak = speak
         self._tls = tls
         self._sockets: list[socket.socket] = []
-        self._greeting: set[asyncio.Task[None]] = set()
+        self._greeting: dict[asyncio.Task[None], socket.socket] = {}
         self._reported_at = -REPORT_EVERY_S
 
     async def listen(self, host: str, port: int) -> None:
@@ -84,8 +84,8 @@ class Door:
         """Let nobody in any more."""
         for listening in self._sockets:
             listening.close()
-        for task in self._greeting:
-            task.cancel()
+        for accepted in self._greeting.values():
+            _hang_up(accepted)
         self._sockets.clear()
 
     async def _accept(self, listening: socket.socket) -> None:
@@ -110,31 +110,40 @@ class Door:
         await asyncio.sleep(BACK_OFF_S)
 
     def _greet(self, accepted: socket.socket, peer: str) -> None:
-        def end() -> None:
-            task.cancel()
-
-        connection = self._connections.open(peer, end=end, speak=self._speak)
+        connection = self._connections.open(peer, end=partial(_hang_up, accepted), speak=self._speak)
         if connection is None:
             accepted.close()
             return
         task = asyncio.create_task(self._hand_over(accepted, connection), name="dashboard connection")
-        self._greeting.add(task)
-        task.add_done_callback(partial(self._greeted, accepted, connection))
+        self._greeting[task] = accepted
+        task.add_done_callback(partial(self._greeted, connection))
 
     async def _hand_over(self, accepted: socket.socket, connection: Connection) -> None:
+        if connection.ended:  # it gave way before its turn came
+            accepted.close()
+            return
         loop = asyncio.get_running_loop()
         patience = {"ssl_handshake_timeout": HEADERS_WITHIN_S, "ssl_shutdown_timeout": GOODBYE_S} if self._tls else {}
         await loop.connect_accepted_socket(lambda: connection, accepted, ssl=self._tls, **patience)
 
-    def _greeted(self, accepted: socket.socket, connection: Connection, task: asyncio.Task[None]) -> None:
-        """Close what gave way before it was handed over, perhaps before its task began, or failed: no TLS, or gone."""
-        self._greeting.discard(task)
+    def _greeted(self, connection: Connection, task: asyncio.Task[None]) -> None:
+        """Forget what was not handed over: no TLS, or gone."""
+        del self._greeting[task]
         error = None if task.cancelled() else task.exception()
         if task.cancelled() or error is not None:
             self._connections.closed(connection)
-            accepted.close()
         if error is not None and not isinstance(error, OSError):
             log.error("a connection failed", exc_info=error)
+
+
+def _hang_up(accepted: socket.socket) -> None:
+    """End a connection that has no transport yet, and leave its socket to the transport that is being made of it.
+
+    Closed here, its number would be the next connection's, which the loop would then take for this one: nothing that
+    came on it was heard.
+    """
+    with suppress(OSError):
+        accepted.shutdown(socket.SHUT_RDWR)
 
 
 def _listening(family: int, address: tuple[object, ...]) -> socket.socket:

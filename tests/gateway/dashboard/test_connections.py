@@ -7,7 +7,7 @@ import contextlib
 import errno
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from gateway.dashboard.connections import (
     Connections,
     Owner,
 )
-from gateway.dashboard.door import raise_descriptor_limit
+from gateway.dashboard.door import Door, raise_descriptor_limit
 from gateway.dashboard.server import serve
 from gateway.dashboard.users import User, save
 from tests.certificates import Authority
@@ -316,6 +316,60 @@ async def test_without_descriptors_it_waits_tells_it_once_and_goes_on(
         assert [await ask() for _ in range(2)] == [200, 200]
     assert len(tries) == 4
     assert caplog.text.count("cannot accept connections") == 1
+
+
+class Answering(asyncio.Protocol):
+    """Says back what it hears, and tells that it was connected."""
+
+    def __init__(self, connected: Callable[[], object]) -> None:
+        self._connected = connected
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self._connected()
+
+    def data_received(self, data: bytes) -> None:
+        self._transport.write(data)
+
+
+async def test_who_gives_way_while_tls_is_made_takes_nobody_with_it(tmp_path: Path) -> None:
+    """The next connection got the number of the socket that was closed, and the loop took it for the old one."""
+    ends: list[Callable[[], object]] = []
+    calls = iter((lambda: ends[0](), *[lambda: None] * 9))  # the first is told to go in the moment in which it is ready
+
+    class Telling(Connections):
+        def open(
+            self, peer: str, *, end: Callable[[], object], speak: Callable[[], asyncio.Protocol]
+        ) -> Connection | None:
+            ends.append(end)
+            return super().open(peer, end=end, speak=speak)
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*Authority(tmp_path / "ca").issue("localhost", server=True))
+    trust = ssl.create_default_context()
+    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+    listens_at = free_port()
+    door = Door(Telling(), lambda: Answering(next(calls)), tls=context)
+    await door.listen("127.0.0.1", listens_at)
+    accepting = asyncio.create_task(door.run())
+    try:
+        first = await asyncio.to_thread(_connect_and_read_nothing, listens_at, trust)
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection("127.0.0.1", listens_at, ssl=trust)
+            writer.write(b"here\n")
+            async with asyncio.timeout(5):
+                assert await reader.readline() == b"here\n"
+            writer.transport.abort()
+        first.close()
+    finally:
+        accepting.cancel()
+        await asyncio.gather(accepting, return_exceptions=True)
+        door.close()
+
+
+def _connect_and_read_nothing(listens_at: int, trust: ssl.SSLContext) -> ssl.SSLSocket:
+    return trust.wrap_socket(socket.create_connection(("127.0.0.1", listens_at)), server_hostname="localhost")
 
 
 def speaks(request: pytest.FixtureRequest) -> tuple[str, ssl.SSLContext | None]:
