@@ -294,7 +294,15 @@ async def measure(name: str) -> tuple[dict[str, float], int]:
             before = log.stat().st_size
             attacker: subprocess.Popen[bytes] | None = None
             if name:
-                command = [sys.executable, "-m", "benchmarks.pressure", "--attack", name, str(port), wall]
+                command = [
+                    sys.executable,
+                    "-m",
+                    "benchmarks.pressure",
+                    "--attack",
+                    name,
+                    str(port),
+                    f"--session={wall}",
+                ]
                 attacker = subprocess.Popen(["nice", *command], stdout=subprocess.PIPE)  # noqa: S603, S607, ASYNC220
                 assert attacker.stdout is not None
                 await asyncio.to_thread(attacker.stdout.readline)
@@ -329,7 +337,8 @@ def table(only: str = "") -> list[Entry]:
 def main() -> None:
     """Print the table, or be an attacker."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pressure", description=__doc__)
-    parser.add_argument("--attack", nargs=3, metavar=("NAME", "PORT", "SESSION"), help="be one")
+    parser.add_argument("--attack", nargs=2, metavar=("NAME", "PORT"), help="be one")
+    parser.add_argument("--session", default="", help="the cookie of the screen on the wall, which an attacker has")
     parser.add_argument("--only", default="", help="the attacks with this in their name")
     options = parser.parse_args()
     if options.attack:
@@ -337,7 +346,7 @@ def main() -> None:
 
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-        asyncio.run(attack(options.attack[0], int(options.attack[1]), options.attack[2]))
+        asyncio.run(attack(options.attack[0], int(options.attack[1]), options.session))
         return
     load = "/".join(f"{each:.1f}" for each in os.getloadavg())
     print(f"{os.cpu_count()} cores, load {load}", flush=True)

@@ -12,7 +12,6 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import product
 from time import monotonic
 
 from aiohttp import web
@@ -74,6 +73,7 @@ class Connection(asyncio.Protocol):
         owner: Who is signed in on it; None is a stranger.
         since: When it came, or its last request, monotonic seconds.
         asking: Whether a request is being answered.
+        idle: Whether it was answered, and has asked nothing since.
         ended: Whether it had to go.
         inner: What speaks HTTP on it.
     """
@@ -98,12 +98,12 @@ class Connection(asyncio.Protocol):
         self._clock = clock
         self.since = clock()
         self._due = self.since + HEADERS_WITHIN_S
-        self._idle = False
+        self.idle = False
         self._unread_since: float | None = None
 
     def begin_request(self) -> None:
         """Note that headers have come."""
-        self.asking, self._idle = True, False
+        self.asking, self.idle = True, False
         self.since = self._clock()
         self._due = self.since + ANSWER_WITHIN_S
 
@@ -113,7 +113,7 @@ class Connection(asyncio.Protocol):
 
     def end_request(self) -> None:
         """Note that it was answered."""
-        self.asking, self._idle = False, True
+        self.asking, self.idle = False, True
         self._due = self._clock() + IDLE_S
 
     def is_overdue(self) -> bool:
@@ -137,8 +137,8 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pass on; the first byte after an answer begins a request."""
-        if self._idle:
-            self._idle = False
+        if self.idle:
+            self.idle = False
             self._due = self._clock() + HEADERS_WITHIN_S
         assert self.inner is not None
         self.inner.data_received(data)
@@ -286,29 +286,19 @@ class Connections:
     def _give_way(self, why: str, address: str | None = None) -> bool:
         """End the oldest connection of a stranger, of an address or any.
 
-        First one that has been here for a while and asks nothing, then one whose request takes long, such as one that
-        sends its body a byte at a time; who has just come goes last, for he had no time to ask.
+        First one that has been here for a while and asks nothing, then one that has had its answer, then one whose
+        request takes long, such as one that sends its body a byte at a time; who has just come and was not yet answered
+        goes last, for he had no time to ask.
         """
         before = self._clock() - FRESH_S
-
-        def oldest(*, asking: bool, fresh: bool) -> Connection | None:
-            return next(
-                (
-                    one
-                    for one in self._open
-                    if one.owner is None
-                    and one.asking is asking
-                    and (one.since >= before) is fresh
-                    and (address is None or one.address == address)
-                ),
-                None,
-            )
-
-        kinds = product((False, True), (False, True))
-        goes = next(filter(None, (oldest(asking=asking, fresh=fresh) for fresh, asking in kinds)), None)
-        if goes is None:
+        ranks: dict[tuple[bool, bool, bool], Connection] = {}
+        for one in self._open:  # the oldest of each rank
+            if one.owner is None and (address is None or one.address == address):
+                has_had_time = one.since < before
+                ranks.setdefault((not has_had_time and not one.idle, one.asking, not has_had_time), one)
+        if not ranks:
             return False
-        self._end(goes, why)
+        self._end(ranks[min(ranks)], why)
         return True
 
     def _end(self, connection: Connection, why: str) -> None:

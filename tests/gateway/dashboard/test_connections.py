@@ -113,6 +113,18 @@ def test_who_has_just_come_goes_after_whose_request_takes_long() -> None:
     assert place.ended == list(range(OF_ONE_ADDRESS // 2))
 
 
+def test_who_has_just_come_goes_after_who_has_had_his_answer() -> None:
+    """Two hundred that come again as soon as they were answered, and one behind the same address who wants a page."""
+    place = Place()
+    wants_a_page = place.sure()
+    for _ in range(2 * OF_ONE_ADDRESS):
+        answered = place.sure()
+        answered.begin_request()
+        answered.end_request()
+    assert not wants_a_page.ended
+    assert place.ended == list(range(1, OF_ONE_ADDRESS + 2))
+
+
 def test_one_browser_and_one_user_have_so_many_and_others_have_theirs() -> None:
     place = Place()
     owned = [place.all.own(place.sure(f"203.0.113.{n % 200}"), Owner(n // 80, "anna")) for n in range(800)]
@@ -336,7 +348,10 @@ class Answering(asyncio.Protocol):
 async def test_who_gives_way_while_tls_is_made_takes_nobody_with_it(tmp_path: Path) -> None:
     """The next connection got the number of the socket that was closed, and the loop took it for the old one."""
     ends: list[Callable[[], object]] = []
-    calls = iter((lambda: ends[0](), *[lambda: None] * 9))  # the first is told to go in the moment in which it is ready
+
+    def tell_the_first() -> None:
+        if len(ends) == 1:  # in the moment in which it is ready
+            ends[0]()
 
     class Telling(Connections):
         def open(
@@ -350,7 +365,7 @@ async def test_who_gives_way_while_tls_is_made_takes_nobody_with_it(tmp_path: Pa
     trust = ssl.create_default_context()
     trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
     listens_at = free_port()
-    door = Door(Telling(), lambda: Answering(next(calls)), tls=context)
+    door = Door(Telling(), lambda: Answering(tell_the_first), tls=context)
     await door.listen("127.0.0.1", listens_at)
     accepting = asyncio.create_task(door.run())
     try:
