@@ -294,16 +294,8 @@ async def measure(name: str) -> tuple[dict[str, float], int]:
             before = log.stat().st_size
             attacker: subprocess.Popen[bytes] | None = None
             if name:
-                command = [
-                    sys.executable,
-                    "-m",
-                    "benchmarks.pressure",
-                    "--attack",
-                    name,
-                    str(port),
-                    f"--session={wall}",
-                ]
-                attacker = subprocess.Popen(["nice", *command], stdout=subprocess.PIPE)  # noqa: S603, S607, ASYNC220
+                command = ["nice", sys.executable, "-m", "benchmarks.pressure", f"--session={wall}", "--attack", name]
+                attacker = subprocess.Popen([*command, str(port)], stdout=subprocess.PIPE)  # noqa: S603, ASYNC220
                 assert attacker.stdout is not None
                 await asyncio.to_thread(attacker.stdout.readline)
                 await asyncio.sleep(SETTLE_S)

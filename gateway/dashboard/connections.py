@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from time import monotonic
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from gateway.dashboard.proxies import neighbourhood
 
@@ -72,7 +72,6 @@ class Connection(asyncio.Protocol):
     Attributes:
         owner: Who is signed in on it; None is a stranger.
         since: When it came, or its last request, monotonic seconds.
-        asking: Whether a request is being answered.
         idle: Whether it was answered, and has asked nothing since.
         ended: Whether it had to go.
         inner: What speaks HTTP on it.
@@ -90,7 +89,7 @@ class Connection(asyncio.Protocol):
         self.address = address
         self.is_proxy = is_proxy
         self.owner: Owner | None = None
-        self.asking = False
+        self.idle = False
         self.ended = False
         self.inner: asyncio.Protocol | None = None
         self._end = end
@@ -98,12 +97,17 @@ class Connection(asyncio.Protocol):
         self._clock = clock
         self.since = clock()
         self._due = self.since + HEADERS_WITHIN_S
-        self.idle = False
+        self._body: StreamReader | None = None
         self._unread_since: float | None = None
 
-    def begin_request(self) -> None:
-        """Note that headers have come."""
-        self.asking, self.idle = True, False
+    @property
+    def asking(self) -> bool:
+        """Whether a request has come whole and is being answered."""
+        return self._body is not None and self._body.is_eof()
+
+    def begin_request(self, body: StreamReader) -> None:
+        """Note that headers have come, and what is to come after them."""
+        self._body, self.idle = body, False
         self.since = self._clock()
         self._due = self.since + ANSWER_WITHIN_S
 
@@ -113,7 +117,7 @@ class Connection(asyncio.Protocol):
 
     def end_request(self) -> None:
         """Note that it was answered."""
-        self.asking, self.idle = False, True
+        self._body, self.idle = None, True
         self._due = self._clock() + IDLE_S
 
     def is_overdue(self) -> bool:
@@ -286,9 +290,9 @@ class Connections:
     def _give_way(self, why: str, address: str | None = None) -> bool:
         """End the oldest connection of a stranger, of an address or any.
 
-        First one that has been here for a while and asks nothing, then one that has had its answer, then one whose
-        request takes long, such as one that sends its body a byte at a time; who has just come and was not yet answered
-        goes last, for he had no time to ask.
+        First one that has been here for a while and has asked nothing whole, such as one that sends its body a byte at
+        a time, then one that has had its answer, then one whose answer takes long; who has just come and was not yet
+        answered goes last, for he had no time to ask.
         """
         before = self._clock() - FRESH_S
         ranks: dict[tuple[bool, bool, bool], Connection] = {}
@@ -322,7 +326,7 @@ async def time_requests(request: web.Request, handler: Callable[[web.Request], o
     connection = connections.speaking(request.protocol)
     if connection is None:
         return await handler(request)  # type: ignore[misc, no-any-return]
-    connection.begin_request()
+    connection.begin_request(request.content)
     try:
         return await handler(request)  # type: ignore[misc, no-any-return]
     finally:

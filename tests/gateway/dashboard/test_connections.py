@@ -13,6 +13,8 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.streams import EMPTY_PAYLOAD, StreamReader
 from argon2 import PasswordHasher
 
 from config.settings import Broker, Dashboard, Settings, Site
@@ -96,7 +98,7 @@ def test_a_crowd_of_many_addresses_never_ends_who_is_signed_in() -> None:
 def test_who_asks_goes_after_who_only_waits() -> None:
     place = Place()
     asks = place.sure()
-    asks.begin_request()
+    asks.begin_request(EMPTY_PAYLOAD)
     for _ in range(OF_ONE_ADDRESS):
         place.sure()
     assert place.ended == [1]
@@ -106,7 +108,7 @@ def test_who_has_just_come_goes_after_whose_request_takes_long() -> None:
     """Three hundred that send a body a byte at a time, and one behind the same address who wants a page."""
     place = Place()
     for _ in range(OF_ONE_ADDRESS):
-        place.sure().begin_request()
+        place.sure().begin_request(EMPTY_PAYLOAD)
     place.clock.now += 2.0
     for _ in range(OF_ONE_ADDRESS // 2):
         place.sure()
@@ -119,10 +121,26 @@ def test_who_has_just_come_goes_after_who_has_had_his_answer() -> None:
     wants_a_page = place.sure()
     for _ in range(2 * OF_ONE_ADDRESS):
         answered = place.sure()
-        answered.begin_request()
+        answered.begin_request(EMPTY_PAYLOAD)
         answered.end_request()
     assert not wants_a_page.ended
     assert place.ended == list(range(1, OF_ONE_ADDRESS + 2))
+
+
+async def test_whose_body_is_not_whole_has_not_asked_yet() -> None:
+    """Three hundred that come again as soon as they are ended, and send a body a byte at a time."""
+    place = Place()
+    wants_a_page = place.sure()
+    wants_a_page.begin_request(EMPTY_PAYLOAD)
+    for _ in range(2 * OF_ONE_ADDRESS):
+        body = StreamReader(BaseProtocol(asyncio.get_running_loop()), 2**16)
+        place.sure().begin_request(body)
+    assert not wants_a_page.ended
+    assert len(place.ended) == OF_ONE_ADDRESS + 1
+    body.feed_eof()
+    for _ in range(OF_ONE_ADDRESS - 1):
+        place.sure()
+    assert 2 * OF_ONE_ADDRESS not in place.ended
 
 
 def test_one_browser_and_one_user_have_so_many_and_others_have_theirs() -> None:
@@ -176,7 +194,7 @@ def test_an_answer_an_idle_connection_and_the_next_request_have_theirs() -> None
     place = Place()
     slow, idle, again, stream = (place.sure() for _ in range(4))
     for connection in (slow, idle, again, stream):
-        connection.begin_request()
+        connection.begin_request(EMPTY_PAYLOAD)
     stream.stream()
     idle.end_request()
     again.end_request()
@@ -200,7 +218,7 @@ def test_who_reads_nothing_is_gone_and_who_reads_slowly_is_not() -> None:
     place = Place()
     stuck, slow = place.sure(), place.sure()
     for connection in (stuck, slow):
-        connection.begin_request()
+        connection.begin_request(EMPTY_PAYLOAD)
         connection.stream()
     stuck.pause_writing()
     for _ in range(int(READ_WITHIN_S) + 1):
@@ -214,7 +232,7 @@ def test_who_reads_nothing_is_gone_and_who_reads_slowly_is_not() -> None:
 def test_for_want_of_descriptors_those_go_who_have_asked_nothing() -> None:
     place = Place()
     waits, asks, known = (place.sure() for _ in range(3))
-    asks.begin_request()
+    asks.begin_request(EMPTY_PAYLOAD)
     place.all.own(known, Owner(1, "anna"))
     place.clock.now += 2
     fresh = place.sure()
