@@ -32,6 +32,9 @@ def join(config: Path, settings: Settings, name: str, code: str, broker: str, *,
         about = join_fleet(config, settings.site.data, name, asked, door, folder=place)
     except JoinError as error:
         raise UsageError(str(error)) from None
+    except OSError as error:
+        why = f"{error.filename or place} cannot be written ({error.strerror or error})"
+        raise UsageError(f"{why}: see whose it and its folder are ('ls -ld'), and join again with a new code") from None
     typer.echo(f"{name} is in the fleet of {about['site']}; its broker is {about['host']}:{about['port']}.")
     typer.echo(f"Restart 'run', and run 'rehab-gateway fleet agent {config}' as a service.")
 
@@ -39,7 +42,7 @@ def join(config: Path, settings: Settings, name: str, code: str, broker: str, *,
 def run_agent(config: Path, settings: Settings) -> None:
     """Work until SIGTERM or Ctrl-C, or until a new version of this program is there; raises UsageError."""
     folder = member_folder(settings)
-    if os.geteuid() == 0 and (trouble := trouble_of_configuration(config) or trouble_of_folder(folder)):
+    if os.geteuid() == 0 and (trouble := trouble_of_configuration(config) or trouble_of_folder(settings)):
         raise UsageError(trouble)
     try:
         agent = Agent(folder, config, settings.fleet, drivers=known_drivers())

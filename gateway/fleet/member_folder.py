@@ -32,9 +32,17 @@ def trouble_of_configuration(config: Path) -> str:
     return ""
 
 
-def trouble_of_folder(folder: Path) -> str:
-    """Return why root may not take roll-outs by what 'fleet join' has written, and what to do; empty where it may."""
-    if why := _first((folder, *folder.rglob("*"))):
+def trouble_of_folder(settings: Settings) -> str:
+    """Return why root may not take roll-outs by what 'fleet join' has written, and what to do; empty where it may.
+
+    What lies in the data folder is refused whoever it belongs to: services give that to their user as they start.
+    """
+    folder, data = member_folder(settings), settings.site.data
+    if data.resolve() in folder.resolve().parents:
+        why = f"{folder} lies in the data folder, in which the gateway's user writes"
+    else:
+        why = _first((folder, *folder.rglob("*")))
+    if why and folder.exists():
         return (
             f"as root, the agent would take roll-outs by files that others may change: {why}. Have this gateway join"
             f" once more, into a folder of root's (fleet join --folder {ROOTS_FOLDER}); or take roll-outs.conf away"

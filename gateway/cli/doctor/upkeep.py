@@ -82,7 +82,7 @@ def judge_fleet(settings: Settings, user: str) -> Finding | None:
         return None
     if user != "root":
         return Finding("fleet", "ok", f"in a fleet, by {folder}; its agent takes no roll-outs")
-    if trouble := trouble_of_folder(folder):
+    if trouble := trouble_of_folder(settings):
         why, _, advice = trouble.partition(". ")
         return Finding("fleet", "fail", why, advice)
     return Finding("fleet", "ok", f"in a fleet, by {folder}; its agent takes roll-outs")

@@ -88,9 +88,11 @@ def test_what_a_gateway_has_of_its_fleet_is_in_it_where_it_is_no_part_of_the_dat
     (own / "ca.pem").symlink_to(tmp_path / "etc/ward.toml")
     settings = ward.model_copy(update={"fleet": Fleet(member_folder=own)})
     names = [content.name for content in contents(settings, tmp_path / "etc/ward.toml")]
-    assert {name for name in names if "agent" in name or "member" in name or "ca.pem" in name or "x.bundle" in name} == {
-        "named/member.json", "named/agent.pem", "named/agent.json",
-    }  # fmt: skip
+    of_fleet = {
+        name for name in names if Path(name).name in ("member.json", "agent.json", "agent.pem", "ca.pem", "x.bundle")
+    }
+    assert of_fleet == {"named/member.json", "named/agent.pem", "named/agent.json"}
+    assert not [name for name in names if name.endswith(".new")]
 
 
 def test_a_backup_elsewhere_has_all_of_it_and_leaves_nothing_behind(ward: Settings, tmp_path: Path) -> None:
