@@ -15,6 +15,11 @@ class Fleet(Section):
     folder: Path | None = Field(
         None, description="At the desk: its keys and books; by default 'fleet' in the data folder."
     )
+    member_folder: Path | None = Field(
+        None,
+        description="On a gateway: what 'fleet join' keeps, and what was fetched; by default 'fleet-member' in the data"
+        " folder. 'fleet join --folder' sets it; an agent that is root needs one that root alone may change.",
+    )
     reload_command: list[str] = Field(
         ["systemctl", "reload", "mosquitto"],
         min_length=1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from gateway.broker.door import FOLDER, where
 from gateway.cli.bands import bands_in_words
 from gateway.cli.doctor.files import missing_files
 from gateway.cli.terminal import Terminal
+from gateway.fleet.member_folder import MEMBER, member_folder
 from gateway.historian.postgres_writer import NEEDS
 from gateway.machine.plain_text import visible
 from gateway.ward.kept_ward import ward_path
@@ -39,6 +41,8 @@ def show(path: Path, settings: Settings) -> None:
         "bands": bands,
         "dashboard": f"http{'s' if settings.dashboard.cert_file else ''}://{settings.dashboard.host}:{settings.dashboard.port}",
     }
+    if os.access((folder := member_folder(settings)) / MEMBER, os.F_OK):
+        rows["fleet"] = str(folder)
     grid = Table.grid(padding=(0, 2))
     for name, value in rows.items():
         grid.add_row(Text(name, "dim"), visible(value))

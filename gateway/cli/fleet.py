@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -87,6 +88,8 @@ def invite(
     epilog=examples(
         "rehab-gateway fleet join ward.toml ward-7 7K2QD-9MXRT --broker mqtt.hospital.example:8884",
         "rehab-gateway fleet join ward.toml ward-7 - --broker mqtt.hospital.example:8884  # asks for the code",
+        "rehab-gateway fleet join ward.toml ward-7 - --broker mqtt.hospital.example:8884 --folder"
+        " /var/lib/rehab-gateway-fleet  # for an agent that takes roll-outs",
     )
 )
 def join(
@@ -95,16 +98,26 @@ def join(
     code: Annotated[str, typer.Argument(metavar="CODE", help="As 'fleet invite' printed it; - asks for it.")],
     *,
     broker: Annotated[str, typer.Option(metavar="HOST:PORT", help="The broker's port for who wants to join.")],
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            help="Where keys and certificates come to lie; by default fleet.member_folder. Has to be root's,"
+            " and no part of the data folder, for an agent that takes roll-outs."
+        ),
+    ] = None,
 ) -> None:
     """Make this gateway's keys, have them signed, and write the settings that the fleet tells."""
     from gateway.cli.fleet_member import join as join_fleet
 
-    join_fleet(config, load_settings(config), name, code, broker)
+    join_fleet(config, load_settings(config), name, code, broker, folder=folder)
 
 
 @fleet_app.command(epilog=examples("rehab-gateway fleet agent ward.toml  # until Ctrl-C"))
 def agent(config: ConfigFile) -> None:
-    """Do on this gateway what the desk's signed plans say, and tell what came of it."""
+    """Do on this gateway what the desk's signed plans say, and tell what came of it.
+
+    As root, which roll-outs take, it works only with a configuration and a folder that root alone may change.
+    """
     from gateway.cli.fleet_member import run_agent
 
     run_agent(config, load_settings(config))

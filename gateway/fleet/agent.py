@@ -26,7 +26,7 @@ from gateway.fleet.disk_trouble import DiskTrouble
 from gateway.fleet.fetching import EndedError, FetchError, fetch
 from gateway.fleet.health import MICRO, Health, health_of
 from gateway.fleet.inbox import Inbox
-from gateway.fleet.joining import MEMBER
+from gateway.fleet.member_folder import MEMBER
 from gateway.fleet.plan import LARGEST_PLAN, Bundle, Plan, decode_plan
 from gateway.fleet.renewal import Renewal
 from gateway.fleet.signing import SignatureError, verified

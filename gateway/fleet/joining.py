@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import ssl
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +21,17 @@ from gateway.broker.certificates import context_for, explain
 from gateway.broker.paho_client import PahoClient
 from gateway.fleet.authority import OF_OLD, PARTS, make_request
 from gateway.fleet.codes import ProofError, key_of, opened, sealed
+from gateway.fleet.member_folder import FOLDER, MEMBER
 from gateway.fleet.topics import FleetTopics
 from gateway.machine.durable import replace_file
-from gateway.machine.ownership import give_to_owner_of_folder
+from gateway.machine.ownership import acting_as_owner_of, give_to_owner_of_folder, who_else_may_change
 from gateway.machine.plain_text import printable
 
 log = logging.getLogger(__name__)
 
-FOLDER = "fleet-member"
-"""Below the data folder: certificates, keys, and `member.json`."""
-MEMBER = "member.json"
+OPEN_TO_GATEWAY = 0o640
+"""Of what 'run' and commands read besides the agent: their user is the group of a folder that is root's."""
+AGENTS_ALONE = 0o600
 JOIN_PART = "10-joined.toml"
 ANSWER_S = 30.0
 """For the desk to sign and mosquitto to hear of a new gateway."""
@@ -39,28 +43,37 @@ class JoinError(Exception):
     """Why a gateway has not joined, in a sentence with what to do."""
 
 
-def join(config: Path, data: Path, gateway: str, code: str, broker: Broker) -> dict[str, Any]:
+def join(
+    config: Path, data: Path, gateway: str, code: str, broker: Broker, *, folder: Path | None = None
+) -> dict[str, Any]:
     """Join a fleet: ask over ``broker``, and write certificates, keys and settings. Raises JoinError.
+
+    Args:
+        config: The gateway's configuration; the settings are a part of it.
+        data: Its data folder.
+        gateway: How it is called.
+        code: As 'fleet invite' printed it.
+        broker: Where to ask.
+        folder: Where certificates and keys come to lie; by default in the data folder.
 
     Returns:
         What the fleet told: site, host, port and the like.
     """
-    folder = data / FOLDER
+    folder = folder or data / FOLDER
     key = key_of(code, gateway)
     keys, requests = make_requests(gateway)
     nonce = secrets.token_hex(16)
     asked = sealed(key, "request", {"nonce": nonce, **requests})
     request = orjson.dumps({**orjson.loads(asked), "gateway": gateway})
     answer = _read(_exchange(broker, request), key, nonce, gateway)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    give_to_owner_of_folder(folder)  # root types it, and 'run' and the agent read it
-    _write(folder, keys, answer)
     about = {name: answer[name] for name in ("site", "gateway", "host", "port", "plan_key", "historians")}
-    replace_file(folder / MEMBER, orjson.dumps(about, option=orjson.OPT_INDENT_2))
+    with _made(folder, data):
+        _write(folder, keys, answer)
+        replace_file(folder / MEMBER, orjson.dumps(about, option=orjson.OPT_INDENT_2))
     parts = config.with_name(config.name + PARTS_FOLDER)
     parts.mkdir(exist_ok=True, mode=0o750)
     give_to_owner_of_folder(parts)
-    replace_file(parts / JOIN_PART, _settings(folder, about).encode(), mode=0o640)
+    replace_file(parts / JOIN_PART, _settings(folder, about, data / FOLDER).encode(), mode=0o640)
     return about
 
 
@@ -90,10 +103,33 @@ def make_requests(gateway: str) -> tuple[dict[str, str], dict[str, str]]:
     )
 
 
+@contextmanager
+def _made(folder: Path, data: Path) -> Iterator[None]:
+    """Have a folder to write into as whom it is for: root where nobody else may write there, else who owns its place.
+
+    What is root's may be read by the data folder's group, which is that of 'run'.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() == 0 and not who_else_may_change(folder if folder.exists() else folder.parent):
+        folder.mkdir(exist_ok=True)
+        os.chown(folder, 0, data.stat().st_gid if data.exists() else 0)
+        folder.chmod(0o750)
+        yield
+        return
+    with acting_as_owner_of(folder.parent):
+        folder.mkdir(exist_ok=True, mode=0o700)
+        yield
+
+
+def mode_of(part: str) -> int:
+    """Return with which rights certificate and key of a part of a gateway are kept."""
+    return AGENTS_ALONE if part == "agent" else OPEN_TO_GATEWAY
+
+
 def _write(folder: Path, keys: dict[str, str], answer: dict[str, Any]) -> None:
     for name, key in keys.items():
         if name in OF_OLD or f"{name}_cert" in answer:  # a desk of before gives no more
-            replace_file(folder / f"{name}.pem", both(str(answer[f"{name}_cert"]), key))
+            replace_file(folder / f"{name}.pem", both(str(answer[f"{name}_cert"]), key), mode=mode_of(name))
     replace_file(folder / "ca.pem", str(answer["ca"]).encode(), mode=0o644)
 
 
@@ -102,19 +138,20 @@ def both(certificate: str, key: str) -> bytes:
     return f"{certificate.strip()}\n{key.strip()}\n".encode()
 
 
-def _settings(folder: Path, about: dict[str, Any]) -> str:
-    """Return the part of the configuration that says which site and broker; JSON's texts are TOML's."""
+def _settings(folder: Path, about: dict[str, Any], usual: Path) -> str:
+    """Return the part of the configuration that says which site, broker and folder; JSON's texts are TOML's."""
 
     def text(value: object) -> str:
         return orjson.dumps(str(value)).decode()
 
     historians = ", ".join(map(text, about["historians"]))
+    where = "" if folder == usual else f"\n[fleet]\nmember_folder = {text(folder)}\n"
     return (
         "# Made by 'rehab-gateway fleet join': what the fleet said. It goes before the file beside it.\n"
         f"[site]\nsite = {text(about['site'])}\ngateway = {text(about['gateway'])}\n\n"
         f"[broker]\nembedded = false\nhost = {text(about['host'])}\nport = {int(about['port'])}\n"
         f"ca_file = {text(folder / 'ca.pem')}\ncert_file = {text(folder / 'gateway.pem')}\n"
-        f"key_file = {text(folder / 'gateway.pem')}\n\n[outbox]\nhistorians = [{historians}]\n"
+        f"key_file = {text(folder / 'gateway.pem')}\n\n[outbox]\nhistorians = [{historians}]\n{where}"
     )
 
 

@@ -10,7 +10,7 @@ import orjson
 
 from gateway.broker.certificates import days_left
 from gateway.fleet.authority import MEMBER_DAYS, OF_OLD, PARTS, belong_together
-from gateway.fleet.joining import both, make_requests
+from gateway.fleet.joining import both, make_requests, mode_of
 from gateway.machine.durable import replace_file
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,6 @@ class Renewal:
             log.warning("no new certificates: they are not for the keys that were made here")
             return
         for part, pem in pems.items():
-            replace_file(self._folder / f"{part}.pem", both(pem, self._keys[part]))
+            replace_file(self._folder / f"{part}.pem", both(pem, self._keys[part]), mode=mode_of(part))
         self._keys = None
         log.info("new certificates are in place")

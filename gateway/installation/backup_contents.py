@@ -150,7 +150,7 @@ def _of_configuration(configuration: Path) -> Iterator[Path]:
 
 
 def _named(section: Section | list[object]) -> Iterator[Path]:
-    """Yield each file that the configuration names: users, certificates, keys, secrets, forms, bands."""
+    """Yield each file that the configuration names: users, certificates, keys, secrets, forms, bands, the fleet's."""
     values = section if isinstance(section, list) else [value for _, value in section]
     keys = [""] * len(values) if isinstance(section, list) else [key for key, _ in section]
     for key, value in zip(keys, values, strict=True):
@@ -160,6 +160,9 @@ def _named(section: Section | list[object]) -> Iterator[Path]:
             yield value
         elif isinstance(value, Path) and key == "forms_folder":
             yield from sorted(value.glob("*.toml"))
+        elif isinstance(value, Path) and key == "member_folder":
+            there = (path for path in value.glob("*.*") if not path.is_symlink())  # bundles are fetched again
+            yield from sorted(path for path in there if not LEFT_OUT.search(path.name))
         elif isinstance(value, list) and key == "band_files":
             yield from (path for path in value if isinstance(path, Path))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import orjson
@@ -17,6 +17,7 @@ from config.settings import Settings
 from gateway.audit import access_log
 from gateway.history import schema as history
 from gateway.intake import known_devices
+from gateway.machine.ownership import acting_as_owner_of
 from gateway.outbox import schema as outbox
 from gateway.status import kept_notices
 from gateway.ward import registry
@@ -46,8 +47,9 @@ def forms_here(settings: Settings) -> dict[str, tuple[Path, int]]:
         "access": data / access_log.NAME,
     }  # fmt: skip
     objects = {"notices": (data / kept_notices.NAME, "v"), "known-devices": (data / known_devices.FILE, "version")}
-    found = {kind: (path, _schema(path)) for kind, path in databases.items()}
-    found |= {kind: (path, _number(path, key)) for kind, (path, key) in objects.items()}
+    with acting_as_owner_of(data) if data.exists() else nullcontext():
+        found = {kind: (path, _schema(path)) for kind, path in databases.items()}
+        found |= {kind: (path, _number(path, key)) for kind, (path, key) in objects.items()}
     return {kind: (path, version) for kind, (path, version) in found.items() if version is not None}
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gateway.installation.errors import RefusedError
 from gateway.machine import durable
+from gateway.machine.ownership import acting_as_owner_of
 
 FOLDER = "before-upgrade"
 MAGIC = b"SQLite format 3\x00"
@@ -31,14 +32,22 @@ MB = 2**20
 def keep(data: Path, history: Path, config: Path, say: Callable[[str], None]) -> Path:
     """Copy data and configuration into ``<data>/before-upgrade``, in place of what was there; return the folder.
 
+    Root does so as the data folder's owner: whoever may write there could have it read and write any other file by a
+    link. What that user may not read is left out, and that is said.
+
     Raises:
         RefusedError: There is no room.
         OSError, sqlite3.Error: It cannot be read or written.
     """
+    with acting_as_owner_of(data):
+        return _keep(data, history, config, say)
+
+
+def _keep(data: Path, history: Path, config: Path, say: Callable[[str], None]) -> Path:
     kept, part = data / FOLDER, data / f".{FOLDER}.part"
     shutil.rmtree(part, ignore_errors=True)
     durable.remove_tree(kept)
-    sources = [*_files(data), *((history,) if history.exists() and history.parent != data else ())]
+    sources = [*_files(data, say), *((history,) if history.exists() and history.parent != data else ())]
     free = shutil.disk_usage(data).free - SPARE
     need = sum(path.stat().st_size for path in sources if path != history)
     if need > free:
@@ -51,7 +60,7 @@ def keep(data: Path, history: Path, config: Path, say: Callable[[str], None]) ->
     (part / "configuration").mkdir(mode=0o750)
     for path in sources:
         _copy(path, part / path.name, say)
-    for path in _files(config.parent):
+    for path in _files(config.parent, say):
         _copy_file(path, part / "configuration" / path.name)
     _give(part, data)
     _give(part / "configuration", data)
@@ -61,10 +70,13 @@ def keep(data: Path, history: Path, config: Path, say: Callable[[str], None]) ->
     return kept
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, say: Callable[[str], None]) -> Iterator[Path]:
     """Yield the files of a folder that are worth a copy: databases, and small ones."""
     for path in sorted(folder.iterdir()):
         if path.is_symlink() or not path.is_file() or path.name.endswith(SIDES):
+            continue
+        if not os.access(path, os.R_OK, effective_ids=True):
+            say(f"  {path}: left out, the gateway's user may not read it")
             continue
         if path.stat().st_size <= OTHERS_MOST or _is_database(path):
             yield path

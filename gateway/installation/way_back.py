@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import orjson
@@ -10,6 +9,7 @@ import orjson
 from gateway.installation.journal import Change
 from gateway.machine import durable
 from gateway.machine.kept_forms import MARKER
+from gateway.machine.ownership import acting_as_owner_of
 
 MODE = 0o640
 
@@ -21,10 +21,8 @@ def open_way_back(change: Change) -> None:
     path = Path(change.data) / MARKER
     said = {"kind": change.kind, "from": change.old, "to": change.new, "at_us": change.at_us}
     reasons = {key: value for key in ("unsigned", "older") if (value := getattr(change, key))}
-    durable.replace_file(path, orjson.dumps(said | reasons), mode=MODE)
-    there = path.parent.stat()
-    if os.geteuid() == 0:
-        os.chown(path, there.st_uid, there.st_gid)
+    with acting_as_owner_of(path.parent):
+        durable.replace_file(path, orjson.dumps(said | reasons), mode=MODE)
 
 
 def is_open(data: Path) -> bool:
@@ -34,4 +32,5 @@ def is_open(data: Path) -> bool:
 
 def close_way_back(data: Path) -> None:
     """Let programs change the forms of files again."""
-    durable.remove(data / MARKER)
+    with acting_as_owner_of(data):
+        durable.remove(data / MARKER)

@@ -12,6 +12,7 @@ import pytest
 from config.loader import load
 from gateway.cli.ending import USAGE
 from gateway.cli.main import known_drivers
+from gateway.fleet.member_folder import ROOTS_FOLDER
 from tests.config.test_deploy import Unit
 
 FLEET = Path(__file__).parents[2] / "config/deploy/fleet"
@@ -46,6 +47,19 @@ def test_the_services_start_what_exists_and_systemd_takes_them(name: str, tmp_pa
         env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:", "PATH": "/usr/bin:/bin"},
     )  # fmt: skip
     assert "rehab-gateway-fleet" not in done.stderr, done.stderr
+
+
+def test_who_takes_roll_outs_is_root_and_has_nothing_of_the_gateway_s_user() -> None:
+    text = (FLEET / "roll-outs.conf").read_text("utf-8")
+    unit = Unit(strict=False)
+    unit.read([FLEET / "rehab-gateway-fleet-agent.service", FLEET / "roll-outs.conf"], "utf-8")
+    assert unit["Service"]["User"] == "root"
+    assert "StateDirectory" not in unit["Service"]  # with User=root systemd would give the data folder to root
+    named = re.findall(r"--folder (\S+)", text)
+    assert named == [ROOTS_FOLDER]
+    assert Path("/var/lib/rehab-gateway") not in Path(ROOTS_FOLDER).parents
+    page = (FLEET.parents[2] / "docs/fleet.md").read_text("utf-8")
+    assert set(re.findall(r"--folder (\S+)", page)) == {ROOTS_FOLDER}
 
 
 def test_the_group_of_the_compose_file_is_what_its_configurations_say() -> None:

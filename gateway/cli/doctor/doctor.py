@@ -22,10 +22,12 @@ from gateway.cli.doctor.ports import judge_ports
 from gateway.cli.doctor.services import judge_broker, judge_dashboard, judge_store
 from gateway.cli.doctor.upkeep import (
     judge_backup,
+    judge_fleet,
     judge_hardware,
     judge_services,
     judge_time_service,
     states_of_services,
+    user_of_agent,
 )
 from gateway.cli.terminal import Terminal
 from gateway.machine import facts
@@ -75,7 +77,8 @@ def examine(settings: Settings | None) -> list[Finding]:
     if settings is not None:
         files = (judge_data(settings), judge_certificates(settings), judge_users(settings.dashboard.users_file))
         services = judge_services(states_of_services())
-        optional = (judge_listening(settings), *files, judge_store(settings.historian.store), services)
+        fleet = judge_fleet(settings, user_of_agent())
+        optional = (judge_listening(settings), *files, judge_store(settings.historian.store), services, fleet)
         found += [judge_dashboard(settings), *filter(None, optional)]
         found.append(judge_backup(settings, read_backup_state(settings.site.data)))
     return found

@@ -21,6 +21,7 @@ MEANING = {
     "store": "The hospital's database gets nothing. The gateway's own history has everything.",
     "dashboard": "Nobody sees the pages. What is measured is kept all the same.",
     "services": "A part of the gateway does not run: devices are not read, or nothing is stored or shown.",
+    "fleet": "This gateway gets no upgrades and no settings from the desk.",
     "backup": "If this computer or its disk breaks, what was measured since the last backup is gone.",
 }
 ELSE = "Something may not work as it should."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from config.settings import Settings
 from gateway.cli.doctor.finding import Finding, worst
+from gateway.fleet.member_folder import MEMBER, member_folder, trouble_of_folder
 from gateway.machine.hardware import Hardware
 from gateway.status.backup_rules import HOURS_A_DAY
 from gateway.status.backup_state import HOUR_S, MICRO, BackupState
@@ -17,6 +19,7 @@ from gateway.status.machine_rules import HOT_RAISED_C, LIFE_RAISED_PCT
 
 SYSTEMD = Path("/run/systemd/system")
 UNITS = ("rehab-gateway@run", "rehab-gateway@historian", "rehab-gateway@dashboard")
+AGENT = "rehab-gateway-fleet-agent"
 PARTS = {"run": "reads the devices", "historian": "stores what is measured", "dashboard": "shows the pages"}
 TIME_SERVICES = {"chrony": Path("/run/chrony"), "systemd-timesyncd": Path("/run/systemd/timesync")}
 ANSWER_S = 10.0
@@ -55,6 +58,34 @@ def judge_services(states: Mapping[str, str] | None) -> Finding | None:
 
 def _state(state: str) -> str:
     return "has failed" if state == "failed" else "does not run"
+
+
+def user_of_agent() -> str:
+    """Return whom systemd has the fleet's agent be; empty where nobody knows."""
+    program = shutil.which("systemctl")
+    if program is None or not SYSTEMD.is_dir():
+        return ""
+    try:
+        done = subprocess.run(  # noqa: S603 - our own words
+            [program, "show", "--property=User", "--value", AGENT], capture_output=True, text=True, check=False,
+            timeout=ANSWER_S,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return done.stdout.strip()
+
+
+def judge_fleet(settings: Settings, user: str) -> Finding | None:
+    """An agent that is root goes by files that nobody else may change; None where this gateway is in no fleet."""
+    folder = member_folder(settings)
+    if not os.access(folder / MEMBER, os.F_OK):
+        return None
+    if user != "root":
+        return Finding("fleet", "ok", f"in a fleet, by {folder}; its agent takes no roll-outs")
+    if trouble := trouble_of_folder(settings):
+        why, _, advice = trouble.partition(". ")
+        return Finding("fleet", "fail", why, advice)
+    return Finding("fleet", "ok", f"in a fleet, by {folder}; its agent takes roll-outs")
 
 
 def judge_time_service(places: Mapping[str, Path] = TIME_SERVICES) -> Finding:

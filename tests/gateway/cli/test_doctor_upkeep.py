@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from config.settings import Backup, Settings
-from gateway.cli.doctor.upkeep import UNITS, judge_backup, judge_hardware, judge_services, judge_time_service
+from config.settings import Backup, Fleet, Settings
+from gateway.cli.doctor.upkeep import (
+    UNITS,
+    judge_backup,
+    judge_fleet,
+    judge_hardware,
+    judge_services,
+    judge_time_service,
+)
+from gateway.fleet.member_folder import MEMBER
 from gateway.machine.hardware import Hardware
 from gateway.status.backup_state import MICRO, BackupState
 
@@ -29,6 +38,27 @@ def test_services_that_do_not_run_come_with_the_command_that_starts_them() -> No
     assert failed is not None
     assert failed.state == "fail"
     assert "journalctl" in failed.advice
+
+
+def test_an_agent_that_is_root_goes_by_files_that_nobody_else_may_change(tmp_path: Path) -> None:
+    own = tmp_path / "fleet"
+    settings = Settings(fleet=Fleet(member_folder=own))
+    assert judge_fleet(settings, "root") is None
+    own.mkdir()
+    (own / MEMBER).write_text("{}")
+    (own / MEMBER).chmod(0o666)
+    usual = judge_fleet(settings, "rehab-gateway")
+    assert usual is not None
+    assert (usual.state, "takes no roll-outs" in usual.found) == ("ok", True)
+    open_to_all = judge_fleet(settings, "root")
+    assert open_to_all is not None
+    assert open_to_all.state == "fail"
+    assert "fleet join --folder" in open_to_all.advice
+    if os.geteuid() == 0:
+        (own / MEMBER).chmod(0o600)
+        well = judge_fleet(settings, "root")
+        assert well is not None
+        assert (well.state, "takes roll-outs" in well.found) == ("ok", True)
 
 
 def test_a_time_service_is_known_by_what_it_keeps_in_run(tmp_path: Path) -> None:

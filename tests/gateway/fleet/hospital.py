@@ -22,7 +22,8 @@ from gateway.fleet.agent import Agent
 from gateway.fleet.beginning import begin
 from gateway.fleet.desk import Desk
 from gateway.fleet.enrolment import invite
-from gateway.fleet.joining import FOLDER, join
+from gateway.fleet.joining import join
+from gateway.fleet.member_folder import FOLDER
 from gateway.fleet.members import FleetFolder
 from gateway.fleet.plan import Bundle, describe, rings_of
 from gateway.fleet.register import RollOut

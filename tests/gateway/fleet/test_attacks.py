@@ -13,7 +13,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from config.settings import Broker
 from gateway.broker.link import Incoming, Limits, Link
-from gateway.fleet.joining import FOLDER, JoinError
+from gateway.fleet.joining import JoinError
+from gateway.fleet.member_folder import FOLDER
 from gateway.fleet.plan import Plan, decode_plan, describe, encode_plan
 from gateway.fleet.register import MOST_TRIES
 from gateway.fleet.signing import load_key, make_key, sign, verified

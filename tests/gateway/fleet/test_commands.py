@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from gateway.broker.certificates import COMMAND_FILE, common_name
-from gateway.fleet.joining import FOLDER
+from gateway.fleet.member_folder import FOLDER
 from tests.gateway.fleet.hospital import Hospital
 from tests.gateway.fleet.real_gateway import RealGateway
 from tests.servers import wait_until

@@ -15,7 +15,8 @@ from gateway.dashboard.fleet_words import FleetWords
 from gateway.fleet.agent_memory import AgentMemory
 from gateway.fleet.applying import PART, PREVIOUS
 from gateway.fleet.inbox import Inbox
-from gateway.fleet.joining import FOLDER, JoinError
+from gateway.fleet.joining import JoinError
+from gateway.fleet.member_folder import FOLDER
 from gateway.fleet.plan import describe
 from gateway.fleet.roll_outs import RollOuts
 from tests.gateway.fleet.hospital import FIRST_VERSION, SITE, Hospital, LightGateway, hospital_in

@@ -9,7 +9,8 @@ import pytest
 
 from gateway.broker.certificates import common_name, days_left
 from gateway.fleet.authority import Authority, make_authority, make_request
-from gateway.fleet.joining import FOLDER, both
+from gateway.fleet.joining import both
+from gateway.fleet.member_folder import FOLDER
 from gateway.fleet.renewal import Renewal
 from tests.gateway.fleet.hospital import Hospital
 from tests.servers import wait_until

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from config.loader import load
-from config.settings import Settings
+from config.settings import Fleet, Settings
 from gateway.installation import sealed_file
 from gateway.installation.backup import PAUSES_S, BackupError, copy_database, make_backup
 from gateway.installation.backup_contents import contents
@@ -76,6 +76,23 @@ def test_the_ward_is_copied_before_the_outbox_and_that_before_all_else(ward: Set
     assert not [name for name in names if name.startswith(("data/recordings", "data/broker"))]
     assert not [name for name in names if name.endswith((".lock", ".sock", ".working"))]
     assert len(names) == len(set(names))
+
+
+def test_what_a_gateway_has_of_its_fleet_is_in_it_where_it_is_no_part_of_the_data(
+    ward: Settings, tmp_path: Path
+) -> None:
+    own = tmp_path / "fleet"
+    (own / "bundles").mkdir(parents=True)
+    for name in ("member.json", "agent.pem", "agent.json", "bundles/x.bundle", ".agent.json.new"):
+        (own / name).write_text("{}")
+    (own / "ca.pem").symlink_to(tmp_path / "etc/ward.toml")
+    settings = ward.model_copy(update={"fleet": Fleet(member_folder=own)})
+    names = [content.name for content in contents(settings, tmp_path / "etc/ward.toml")]
+    of_fleet = {
+        name for name in names if Path(name).name in ("member.json", "agent.json", "agent.pem", "ca.pem", "x.bundle")
+    }
+    assert of_fleet == {"named/member.json", "named/agent.pem", "named/agent.json"}
+    assert not [name for name in names if name.endswith(".new")]
 
 
 def test_a_backup_elsewhere_has_all_of_it_and_leaves_nothing_behind(ward: Settings, tmp_path: Path) -> None:

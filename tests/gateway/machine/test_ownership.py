@@ -1,0 +1,83 @@
+"""Whose files are: root does nothing in a folder of somebody else that they could lead elsewhere by a link."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.machine.ownership import acting_as_owner_of, who_else_may_change
+from tests.open_place import SERVICE, as_root, open_place, service_folder
+
+pytestmark = as_root
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    with open_place() as made:
+        yield made
+
+
+def test_what_is_root_s_down_to_the_last_folder_is_nobody_else_s_to_change(place: Path) -> None:
+    (place / "a").mkdir()
+    (place / "a/file").write_text("x")
+    (place / "link").symlink_to("a/../a/file")
+    for path in (
+        Path("/"),
+        place,
+        place / "a/file",
+        place / "link",
+    ):  # /tmp lies on the way: only its owner removes there
+        assert who_else_may_change(path) == ""
+
+
+def test_whoever_else_may_change_it_is_named_with_the_folder(place: Path) -> None:
+    (place / "a/b").mkdir(parents=True)
+    (place / "a/b/file").write_text("x")
+    for path, mode, words in (
+        (place / "a/b/file", 0o666, "may be written by everybody"),
+        (place / "a/b/file", 0o660, "may be written by its group"),
+        (place / "a/b", 0o770, "may be written by its group"),
+        (place / "a", 0o757, "may be written by everybody"),
+    ):
+        before = path.stat().st_mode
+        path.chmod(mode)
+        assert who_else_may_change(place / "a/b/file") == f"{path} {words}"
+        path.chmod(before)
+    (place / "a/b").chmod(0o1777)
+    assert who_else_may_change(place / "a/b/file") == ""
+    assert who_else_may_change(place / "a/b") == f"{place / 'a/b'} may be written by everybody"
+    os.chown(place / "a", SERVICE, -1)
+    assert who_else_may_change(place / "a/b/file") == f"{place / 'a'} belongs to user {SERVICE}, and not to root"
+
+
+def test_a_link_is_as_good_as_the_folders_that_it_leads_through(place: Path) -> None:
+    (place / "own").mkdir()
+    theirs = service_folder(place / "theirs")
+    (theirs / "back").symlink_to(place / "own")
+    (place / "through").symlink_to(theirs / "back")
+    assert who_else_may_change(place / "through") == f"{theirs} belongs to user {SERVICE}, and not to root"
+    assert who_else_may_change(place / "own/../theirs").startswith(str(theirs))
+    (place / "round").symlink_to("round")
+    assert who_else_may_change(place / "round").endswith("is a link that leads in a circle")
+    with pytest.raises(FileNotFoundError):
+        who_else_may_change(place / "absent")
+
+
+def test_as_the_owner_of_a_folder_root_reads_and_writes_what_that_user_may_and_is_root_again(place: Path) -> None:
+    theirs = service_folder(place / "theirs")
+    (place / "secret").write_text("root's")
+    (place / "secret").chmod(0o600)
+    (theirs / "secret").symlink_to(place / "secret")
+    before = os.geteuid(), os.getegid(), os.getgroups()
+    with acting_as_owner_of(theirs):
+        (theirs / "made").write_text("x")
+        with pytest.raises(PermissionError):
+            (theirs / "secret").read_text()
+    assert (os.geteuid(), os.getegid(), os.getgroups()) == before
+    made = (theirs / "made").stat()
+    assert (made.st_uid, made.st_gid) == (SERVICE, SERVICE)
+    with acting_as_owner_of(place):  # root's own
+        assert os.geteuid() == 0
