@@ -121,3 +121,13 @@ class AdapterError(LinkError):
     """The Bluetooth adapter or the serial port itself does not work."""
 
     advice = "Run 'rehab-gateway doctor'; unplug and replug the adapter."
+
+
+def one_line(problem: BaseException) -> str:
+    """Return what an error says in one line: D-Bus passes on texts with line ends, which logs and notices cannot."""
+    text = str(problem)
+    if len(problem.args) > 1 and text == str(problem.args):  # bleak's have a code beside the text
+        text = next((each for each in problem.args if isinstance(each, str)), text)
+    return " ".join(text.split()) or (
+        "no answer in time" if isinstance(problem, TimeoutError) else type(problem).__name__
+    )

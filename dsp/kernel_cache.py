@@ -9,8 +9,8 @@ package was made serves where it is installed.
 A kernel is looked for among what was shipped, then among what was kept; what is in neither is compiled and kept. Where
 nothing can be kept (no home, a read-only folder, a full disk), it is compiled in memory, and `not_kept` says why: numba
 itself would write into the folder of the code without a word, or refuse to start. What is found is loaded without the
-compiler, which numba would make ready too, at 28 MB of memory; and without what only a kernel that calls it would need,
-at another 13 MB.
+compiler, which numba would make ready too, at 28 MB of memory; without what only a kernel that calls it would need, at
+another 13 MB; and without the modules of numba's functions that were compiled into it, at another 6 MB.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ import numba
 import numpy as np
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache, UserProvidedCacheLocator
 from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
+from numba.core.environment import Environment
 from numba.core.runtime import _nrt_python
 
 from dsp.processor import fitting
@@ -39,8 +40,9 @@ CUT_OFF = (EOFError, pickle.UnpicklingError, ValueError, LookupError, AttributeE
 """What reading a cache file raises that was cut off by a power cut."""
 SPOILT = (OSError, *CUT_OFF)
 """The same, or it belongs to another user."""
-ANNOTATION: Final = 6
-"""Where in what numba keeps the words about types are; its version is locked."""
+ANNOTATION, ENVIRONMENTS = 6, 8
+"""Where in what numba keeps the words about types are, and what is looked for by the functions compiled into a kernel;
+its version is locked."""
 HOST: Final = "host"
 """The target of a process to which nothing is shipped: this very processor."""
 INDEX: Final = "*.nbi"
@@ -219,22 +221,35 @@ class _Tier(FunctionCache):  # type: ignore[misc] # numba is untyped
 
 
 class _Files(CompileResultCacheImpl):  # type: ignore[misc] # numba is untyped
-    """What numba keeps of a function."""
+    """What numba keeps of a function, but for what nobody needs who only calls it."""
 
     def __init__(self, function: FunctionType, *, folder: Path) -> None:
         self._locator_classes = [_Place(folder)]
         super().__init__(function)
 
     def reduce(self, cres: Any) -> tuple[object, ...]:
-        """Return what is kept, without the words about types that nobody reads."""
+        """Return what is kept, without the words about types, and the modules of numba's own functions."""
         kept = list(super().reduce(cres))
         kept[ANNOTATION] = ""
+        kept[ENVIRONMENTS] = tuple(map(_without_module, kept[ENVIRONMENTS]))
         return tuple(kept)
 
     def rebuild(self, target_context: Any, reduced_data: object) -> object:
         """Return a function from what was kept of it."""
         target_context.codegen().__class__ = _Codegen  # numba has made it long ago, of the class below
         return super().rebuild(target_context, reduced_data)
+
+
+def _without_module(environment: Any) -> Any:
+    """Return the environment of a function in a kernel, which imports no module if the function is numba's own.
+
+    Compiled code only looks whether it is there, and for its constants.
+    """
+    if not environment.globals["__name__"].startswith("numba."):
+        return environment
+    made = Environment(vars(numba))
+    made.consts[:], made.env_name = environment.consts, environment.env_name
+    return made
 
 
 class _Place:

@@ -25,6 +25,7 @@ from drivers.errors import (
     LinkError,
     LinkLostError,
     NotFoundError,
+    one_line,
 )
 from drivers.packet import Frame
 from drivers.transport.ladder import Step
@@ -32,7 +33,6 @@ from drivers.transport.radio import BLEAK_ERRORS, CONNECT_S, DISCONNECT_S, GATT_
 from drivers.transport.radios import Radios
 from drivers.transport.search import Wanted
 from drivers.transport.sighting import Placed
-from drivers.transport.system_bus import one_line
 from drivers.transport.transport import Clock, Connection, Sink, Transport
 from drivers.transport.troubles import IN_USE, NO_ROOM, UNPAIRED, no_room, unpaired
 

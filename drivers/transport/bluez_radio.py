@@ -14,12 +14,12 @@ from bleak.backends.device import BLEDevice
 from dbus_fast import Variant
 from dbus_fast.aio import MessageBus
 
-from drivers.errors import AdapterError
+from drivers.errors import AdapterError, one_line
 from drivers.transport import pairing
 from drivers.transport.bluez import ADAPTER, PROPERTIES, SERVICE, Held, held, managed_objects, objects_of, paired
 from drivers.transport.radio import BLEAK_ERRORS, CONNECT_S, DISCONNECT_S, GATT_S, Found, Lost, Radio
 from drivers.transport.search import Wanted
-from drivers.transport.system_bus import BusError, call, one_line, system_bus
+from drivers.transport.system_bus import BusError, call, system_bus
 from drivers.transport.troubles import in_use, switched_off
 
 log = logging.getLogger(__name__)

@@ -14,9 +14,8 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 
-from drivers.errors import AdapterError
+from drivers.errors import AdapterError, one_line
 from drivers.transport.stopwatch import Stopwatch
-from drivers.transport.system_bus import one_line
 from drivers.transport.turn import Turn
 
 log = logging.getLogger(__name__)

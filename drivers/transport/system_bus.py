@@ -69,13 +69,3 @@ async def call(  # noqa: PLR0917 - what every D-Bus call consists of
         text = str(reply.body[0]) if reply.body and isinstance(reply.body[0], str) else ""
         raise BusError(text or str(reply.error_name), str(reply.error_name))
     return list(reply.body)
-
-
-def one_line(problem: BaseException) -> str:
-    """Return what an error says in one line: D-Bus passes on texts with line ends, which logs and notices cannot."""
-    text = str(problem)
-    if len(problem.args) > 1 and text == str(problem.args):  # bleak's have a code beside the text
-        text = next((each for each in problem.args if isinstance(each, str)), text)
-    return " ".join(text.split()) or (
-        "no answer in time" if isinstance(problem, TimeoutError) else type(problem).__name__
-    )

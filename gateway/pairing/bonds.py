@@ -8,8 +8,6 @@ from bleak import BleakClient
 from bleak.backends.device import BLEDevice
 
 from drivers.errors import ConnectError, NotFoundError
-from drivers.transport.bluez import DEVICE, managed_objects, paired
-from drivers.transport.pairing import pair
 from drivers.transport.radio import BLEAK_ERRORS
 from drivers.transport.radios import Radios
 from drivers.transport.search import Wanted
@@ -34,6 +32,8 @@ async def bond(radio: Radios, kind: str, address: str, passkey: int | None) -> s
         ValueError: The passkey is none.
     """
     if kind == BLUEZ:
+        from drivers.transport.pairing import pair
+
         return await pair(address, passkey)
     client = await _client(radio, address)
     try:
@@ -67,6 +67,8 @@ async def unbond(radio: Radios, kind: str, address: str) -> None:
 
 async def _bonded(address: str) -> list[BleakClient]:
     """Return a device as BlueZ holds it, once for each adapter that has keys for it."""
+    from drivers.transport.bluez import DEVICE, managed_objects, paired
+
     found = []
     for path, interfaces in (await managed_objects()).items():
         props = interfaces.get(DEVICE)

@@ -23,6 +23,8 @@ def test_no_operator_of_movement_is_loaded_before_somebody_wears_a_motion_sensor
     assert "gateway.analysis.movement" not in loaded
 
 
-@pytest.mark.parametrize("name", ["typer", "rich", "aiohttp", "influxdb_client", "gateway.status.prometheus"])
+@pytest.mark.parametrize(
+    "name", ["typer", "rich", "aiohttp", "influxdb_client", "dbus_fast", "gateway.status.prometheus"]
+)
 def test_what_belongs_to_other_commands_or_was_not_asked_for_is_not_loaded(loaded: set[str], name: str) -> None:
     assert name not in loaded
