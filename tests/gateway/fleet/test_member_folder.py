@@ -55,9 +55,8 @@ def agent(machine: Path) -> subprocess.CompletedProcess[str]:
 
 def may(path: Path, what: str) -> bool:
     """Whether the service may read (r) or write (w) something."""
-    return not subprocess.run(
-        ["test", f"-{what}", path], check=False, user=SERVICE, group=SERVICE, extra_groups=[]
-    ).returncode  # fmt: skip
+    command = ["sh", "-c", f'test -{what} "$0"', str(path)]
+    return not subprocess.run(command, check=False, user=SERVICE, group=SERVICE, extra_groups=[]).returncode
 
 
 def test_a_membership_in_the_data_folder_is_refused_as_root_until_it_is_joined_anew_into_one_of_root_s(
