@@ -114,7 +114,7 @@ class Users:
         """Read the file; raises UsageError."""
         self._path = path
         self._lock = threading.Lock()
-        self._withdrawn = Withdrawn(data / WITHDRAWN if data else None)
+        self._withdrawn = Withdrawn(path, data / WITHDRAWN if data else None)
         self._problem = ""
         self._seen = private_lines.stamp(path)
         self._users: Mapping[str, User] = load(path)
@@ -166,11 +166,7 @@ class Users:
 
     def _look_back(self) -> None:
         lines = {user.name: f"{user.name} {user.role} {user.hash}" for user in self._users.values()}
-        if back := self._withdrawn.look(lines):
-            self._problem = (
-                f"{self._path} was put back to an older state: {', '.join(back)} may sign in as before the change"
-            )
-            log.warning("%s", self._problem)
+        self._problem = self._withdrawn.look(lines)
 
 
 def _is_of(known: str, password: str) -> bool:

@@ -227,7 +227,7 @@ def test_a_file_that_is_removed_or_put_back_is_reported(file: Path, caplog: pyte
     save(file, [user for user in load(file).values() if user.name != "anna"])
     assert (users.get("anna"), users.problem) == (None, "")
     file.write_bytes(before)
-    assert "anna may sign in as before the change" in users.problem
+    assert "anna may come in as before the change" in users.problem
     file.unlink()
     assert users.get("anna") is None
     assert "nobody can sign in" in users.problem
