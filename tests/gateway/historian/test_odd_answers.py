@@ -28,7 +28,7 @@ Send = Callable[[bytes], None]
 
 def whole(status: str, body: bytes, *headers: str) -> bytes:
     lines = "".join(f"{header}\r\n" for header in headers)
-    return f"HTTP/1.1 {status}\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    return f"HTTP/1.1 {status}\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1") + body
 
 
 class OddStore:
