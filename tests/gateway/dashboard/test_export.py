@@ -118,6 +118,7 @@ def test_a_text_is_no_formula() -> None:
     assert as_csv([("=1+1", "-x", None, -1.5, True)]) == b"'=1+1,'-x,,-1.5,true\r\n"
 
 
+PAGES = 5  # some megabytes: more than the system takes from us for one connection
 SLOWLY_BYTES_S = 12_000
 """A line on which a page of the export takes more than the time in which somebody has to read."""
 
@@ -132,18 +133,19 @@ async def test_a_slow_line_gets_it_whole_and_who_reads_nothing_holds_nothing(tmp
         site=Site(data=tmp_path), broker=Broker(embedded=False, port=free_port()),
         dashboard=Dashboard(port=free_port(), users_file=tmp_path / "users.jsonl"),
     )  # fmt: skip
-    history.store([Message("gateway-1", "0" * 16, 0, list(enumerate(ROWS, 1)))])
+    rows = [measurement(i) for i in range(PAGES * PAGE)]
+    history.store([Message("gateway-1", "0" * 16, 0, list(enumerate(rows, 1)))])
     async with served(settings):
         slow, stuck = [await asked(settings.dashboard.port, secret) for _ in range(2)]
         reading = asyncio.create_task(read_slowly(*slow))
         await asyncio.sleep(1)  # both have read from the history by now
-        history.store([Message("gateway-1", "0" * 16, 0, [(MANY + 1, GAP)])])
+        history.store([Message("gateway-1", "0" * 16, 0, [(len(rows) + 1, OTHERS[0])])])
         with closing(sqlite3.connect(tmp_path / "history.db")) as db:
             assert db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)  # nobody holds the log open
         found = await reading
         stuck[1].transport.abort()
     history.close()
-    assert len(read(found.partition(b"\r\n\r\n")[2].decode())) == MANY
+    assert len(read(found.partition(b"\r\n\r\n")[2].decode())) == len(rows)
 
 
 async def asked(port: int, secret: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
