@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, ValidationError
 
+from config import plain_file
 from config.errors import ConfigError, Problem
 from config.lines import line_of, locate
 from config.protocol import read_protocol
@@ -83,9 +84,10 @@ class BandFile(Section):
 def read_band_file(path: Path, units: Mapping[str, str]) -> BandFile:
     """Read one file; ``units`` holds the unit of each metric there is. Raises ConfigError."""
     try:
-        if path.stat().st_size > LARGEST_BYTES:
+        data = plain_file.read(path, LARGEST_BYTES)
+        if len(data) > LARGEST_BYTES:
             raise ConfigError([Problem(str(path), None, "is too large to be a band file")])
-        text = path.read_text("utf-8")
+        text = data.decode()
         table = tomllib.loads(text)
     except OSError as error:
         raise ConfigError(

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from config import plain_file
 from config.checks import Drivers, check, ports
 from config.errors import ConfigError, Problem
 from config.hand_text import NotTextError, text_of
@@ -190,9 +191,10 @@ def _anchor(value: Any, folder: Path) -> Any:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > LARGEST_BYTES:
+        data = plain_file.read(path, LARGEST_BYTES, or_pipe=True)
+        if len(data) > LARGEST_BYTES:
             raise ConfigError([Problem(str(path), None, "is too large to be a configuration file")])
-        return text_of(path.read_bytes()).replace("\r\n", "\n")
+        return text_of(data).replace("\r\n", "\n")
     except FileNotFoundError:
         hint = "there is no such file; config/examples has some to start from"
     except IsADirectoryError:

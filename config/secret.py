@@ -7,9 +7,9 @@ A path that begins with ``$CREDENTIALS_DIRECTORY/`` names a credential that syst
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
+from config import plain_file
 from config.hand_text import NotTextError, text_of
 
 CREDENTIALS = "CREDENTIALS_DIRECTORY"
@@ -35,12 +35,12 @@ def read_secret(path: Path) -> str:
         OSError: it cannot be read; the text of the error has the path, and no word of what is in it.
         SecretError: it is no file, empty, too large or not text.
     """
-    found = path.stat()
-    if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):  # of a folder the reading says it
-        raise SecretError(f"{path} holds no secret: it is a pipe or a device, and no file")
-    data = path.read_bytes() if found.st_size <= LARGEST_BYTES else b""
     try:
-        text = text_of(data).strip()
+        data = plain_file.read(path, LARGEST_BYTES)
+    except plain_file.NoFileError as error:
+        raise SecretError(f"{path} holds no secret: {error.strerror}") from None
+    try:
+        text = text_of(data if len(data) <= LARGEST_BYTES else b"").strip()
     except NotTextError as error:
         raise SecretError(f"{path} holds no secret: it {error}") from None
     if not text or "\0" in text:

@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from config import plain_file
 from importers.errors import ImportProblem
 from importers.mapping import PER_SECOND, TimeUnit
 from importers.report import Report
@@ -51,7 +52,7 @@ class CsvTable(Table):
             raise ImportProblem(f"[csv] has no '{unknown}': known are {', '.join(sorted(_OPTIONS))}")
         self._path, self._report, self._time_unit = path, report, time_unit
         try:
-            self._size = max(1, path.stat().st_size)
+            self._size = max(1, plain_file.look(path).st_size)
             self._encoding = str(options.get("encoding") or _encoding(path, report))
             path.open(encoding=self._encoding).close()  # a codec that is for other things than text fails here only
         except OSError as problem:

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
+from config import plain_file
 from drivers.exoskeleton import JOINTS, OF_JOINT, SIDES
 from importers.errors import ImportProblem
 from importers.units import Conversion, conversion
@@ -88,6 +89,7 @@ class SessionMapping:
 def load_mapping(path: Path) -> SessionMapping:
     """Read a mapping file; raises ImportProblem."""
     try:
+        plain_file.look(path, or_pipe=True)
         tables = tomllib.loads(path.read_text("utf-8"))
     except OSError as problem:
         raise ImportProblem(f"{path} cannot be read ({(problem.strerror or str(problem)).lower()})") from None

@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from config.plain_file import look
 from simulators.faults import KINDS, Fault, read_faults
 from simulators.motion.recording import Recording
 from simulators.radio.claim import Claim
@@ -255,9 +256,10 @@ def _faults(texts: list[str] | None) -> list[Fault]:
 
 def _text(path: Path) -> str:
     try:
+        look(path, or_pipe=True)
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
+        raise ValueError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _print_event(event: str, **facts: object) -> None:

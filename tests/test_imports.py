@@ -27,6 +27,7 @@ BELOW = {
         "drivers.transport.radio",
         "drivers.errors",
         "drivers.transport.unix_path",
+        "config.plain_file",  # what a file is, before it is opened
     },
 }
 

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from config import plain_file
 from config.settings import Broker, Settings
 from gateway.broker.certificate_changes import CertificateChanges
 from gateway.broker.door import own_broker
@@ -101,6 +102,9 @@ def context_for(broker: Broker) -> ssl.SSLContext | None:
     """
     if broker.ca_file is None and broker.cert_file is None:
         return None
+    for file in (broker.ca_file, broker.crl_file, broker.cert_file, broker.key_file):
+        if file is not None:
+            plain_file.look(file)  # OpenSSL would wait for somebody who writes into a pipe
     context = ssl.create_default_context(cafile=broker.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = _Socket

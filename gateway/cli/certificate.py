@@ -6,7 +6,9 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
+from config import plain_file
 from config.settings import Settings
+from gateway.broker.certificates import LARGEST_BYTES
 from gateway.cli.terminal import Terminal
 from gateway.installation.setup import SYSTEMD, run_all, write
 from gateway.installation.setup_certificates import (
@@ -42,8 +44,9 @@ def certificate(settings: Settings, action: str, answer: Path | None, *, now: bo
     elif answer is None:
         raise UsageError("which file? 'certificate install CONFIG FILE', with what the hospital has signed")
     else:
-        names = check_answer(answer.read_bytes(), key.read_bytes())
-        _put([File(cert, answer.read_bytes(), EVERYBODY)])
+        signed = plain_file.read(answer, LARGEST_BYTES)
+        names = check_answer(signed, key.read_bytes())
+        _put([File(cert, signed, EVERYBODY)])
         Terminal().print(f"Installed, for {', '.join(names)}.", soft_wrap=True)
 
 

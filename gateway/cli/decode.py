@@ -14,6 +14,7 @@ import orjson
 from rich.table import Table
 from rich.text import Text
 
+from config import plain_file
 from config.hand_text import NotTextError, text_of
 from config.settings import Settings
 from config.wording import suggestion
@@ -54,7 +55,7 @@ class Captured:
         """Return it as frames: a line is one, with its end before and behind it; the bytes of a file are one."""
         found = [Frame(0, channel, f"\n{line}\n".encode()) for line in self.text]
         if self.file is not None:
-            data = sys.stdin.buffer.read() if str(self.file) == "-" else self.file.read_bytes()
+            data = _bytes_of(self.file)
             found.append(Frame(0, channel, data))
         return found
 
@@ -213,8 +214,15 @@ def _driver(name: str, options: Mapping[str, Any] | None) -> Driver:
         raise UsageError(str(error)) from None
 
 
+def _bytes_of(file: Path) -> bytes:
+    if str(file) == "-":
+        return sys.stdin.buffer.read()
+    plain_file.look(file, or_pipe=True)
+    return file.read_bytes()
+
+
 def _lines(file: Path) -> list[str]:
-    data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+    data = _bytes_of(file)
     try:
         return text_of(data).splitlines()
     except NotTextError as error:

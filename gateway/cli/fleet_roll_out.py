@@ -11,6 +11,7 @@ from pathlib import Path
 
 import typer
 
+from config.plain_file import look
 from config.settings import Settings
 from gateway.cli.ending import FAILURE, print_line
 from gateway.cli.fleet_desk import opened, words_of
@@ -113,6 +114,7 @@ def _described(path: Path, wish: Wish) -> Bundle:
         if wish.older and not WHY_LEAST <= len(wish.older) <= LONGEST_REASON:
             raise ValueError("--older takes a sentence: why are gateways to go back to an older version?")
         return describe(path, "upgrade", wish.version, wish.older)
+    look(path)
     foreign = sorted(foreign_to(tomllib.loads(path.read_text("utf-8"))))
     if foreign:
         raise ValueError(

@@ -28,6 +28,9 @@ GOODBYE_S = 2.0
 """What the end of a TLS connection may take."""
 MOST_DESCRIPTORS = 16384
 """More is of no use to us, and a limit in the millions costs each child process."""
+UNSENT_BYTES = 64 << 10
+"""That the kernel takes ahead of a connection: it would take megabytes, and tell nothing until a third of them is sent.
+Who reads slowly would pass for one who reads nothing, and a live page would get states of a while ago."""
 FOR_THE_REST = 200
 """File descriptors that connections leave: the history, the log, static files, the broker."""
 
@@ -150,6 +153,7 @@ def _listening(family: int, address: tuple[object, ...]) -> socket.socket:
     made = socket.socket(family, socket.SOCK_STREAM)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)  # of each that is accepted
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(address)

@@ -24,6 +24,8 @@ from gateway.history.export import COLUMNS, Row, rows_of
 HISTORY = web.AppKey("history file", Path)
 SUBJECT = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 TIME = re.compile(r"[0-9]{1,18}")
+PIECE_BYTES = 32 << 10
+"""Handed over at one time: who has not read it in time is gone, and somebody on a slow line reads 4 kB a second."""
 NEEDED = "subject is needed, a pseudonym; from_us and to_us may be there, microseconds since 1970"
 
 
@@ -61,7 +63,9 @@ async def _send(request: web.Request, answer: web.StreamResponse, page: list[Row
     """Send page after page; who may no longer see it, or a history that fails, gets a transfer that is cut off."""
     try:
         while page:
-            await answer.write(as_csv(page))
+            text = as_csv(page)
+            for begin in range(0, len(text), PIECE_BYTES):
+                await answer.write(text[begin : begin + PIECE_BYTES])
             if not signin.still_may(request):
                 raise ConnectionResetError
             page = await asyncio.to_thread(_next, pages)

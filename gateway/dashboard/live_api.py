@@ -15,6 +15,9 @@ from gateway.dashboard.page_looks import Look
 from gateway.dashboard.parts import PARTS
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher
 
+LOOK_S = 1.0
+"""So often it is asked whether a viewer may still see a stream of which nothing comes."""
+
 
 def add_routes(app: web.Application, name: str) -> None:
     """Add the routes; ``name`` is the pattern of an id. A stream has no end, and so no head alone."""
@@ -69,6 +72,10 @@ async def waveform(request: web.Request) -> web.WebSocketResponse:
 
 async def _send_frames(request: web.Request, socket: web.WebSocketResponse, watcher: Watcher) -> None:
     with suppress(ConnectionResetError):  # the page was closed
-        while (frame := await watcher.get()) and signin.still_may(request):
-            await socket.send_bytes(frame)
+        while signin.still_may(request):
+            frame = await watcher.get(LOOK_S)
+            if frame == b"":
+                break
+            if frame is not None and signin.still_may(request):
+                await socket.send_bytes(frame)
         await socket.close()

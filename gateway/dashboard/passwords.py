@@ -39,8 +39,18 @@ LIKE_LETTERS = str.maketrans("04135$@!7", "oaiessait")
 WORDS = sorted({*COMMON.split(), *PLACE.split()}, key=len, reverse=True)
 
 
+def composed(password: str) -> str:
+    """Return a password in the one spelling of its letters and blanks (RFC 8265, section 4.2).
+
+    A keyboard may send ä as one sign, or as two, and a blank that holds words together, which looks like any other.
+    """
+    blanks = "".join(" " if unicodedata.category(one) == "Zs" else one for one in password)
+    return unicodedata.normalize("NFC", blanks)
+
+
 def reason_against(password: str, name: str) -> str:
     """Return why a password will not do, in one sentence; empty if it will."""
+    password = composed(password)
     if not SHORTEST <= len(password) <= LONGEST:
         return f"A password has {SHORTEST} to {LONGEST} characters: three or four words that do not belong."
     if password != password.strip() or not password.isprintable():

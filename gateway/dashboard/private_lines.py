@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from config import plain_file
 from gateway.model.usage import UsageError
 
 LARGEST_BYTES = 1_000_000
@@ -29,12 +30,13 @@ def read(path: Path, holds: str) -> Iterator[tuple[int, dict[str, Any] | None]]:
         holds: What it holds, for the sentences: ``users``. No word of what stands in it is in them.
     """
     try:
-        found = path.stat()
-        if not (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
-            raise UsageError(f"The {holds} file {path} is a pipe or a device, and no file.")
-        if found.st_size > LARGEST_BYTES:
+        found = plain_file.look(path)
+        data = plain_file.read(path, LARGEST_BYTES)
+        if len(data) > LARGEST_BYTES:
             raise UsageError(f"{path} is too large to be a file of {holds}.")
-        lines = path.read_bytes().removeprefix(BOM).splitlines()
+        lines = data.removeprefix(BOM).splitlines()
+    except plain_file.NoFileError:
+        raise UsageError(f"The {holds} file {path} {plain_file.NO_FILE}.") from None
     except OSError as error:
         raise UsageError(f"The {holds} file {path} cannot be read: {error.strerror}.") from None
     if found.st_mode & (stat.S_IRWXO | stat.S_IWGRP):

@@ -24,11 +24,11 @@ from gateway.dashboard.language import links
 from gateway.dashboard.login_page import Ways
 from gateway.dashboard.looks import LOOKS
 from gateway.dashboard.openid_provider import PROVIDER
-from gateway.dashboard.passwords import LONGEST
+from gateway.dashboard.passwords import LONGEST, composed
 from gateway.dashboard.pins import Pins, Today
 from gateway.dashboard.proxies import PROXIES, neighbourhood
 from gateway.dashboard.sessions import Limiter, Session, Sessions
-from gateway.dashboard.users import NAME, User, Users
+from gateway.dashboard.users import NAME, User, Users, known_as
 from gateway.texts.languages import text
 
 log = logging.getLogger(__name__)
@@ -96,7 +96,7 @@ class Try:
 
     def is_possible(self) -> bool:
         """Whether anybody could have such a name and password; seen without any work."""
-        return NAME.fullmatch(self.name) is not None and 0 < len(self.password) <= LONGEST
+        return NAME.fullmatch(self.name) is not None and 0 < len(composed(self.password)) <= LONGEST
 
 
 GATE = web.AppKey("gate", Gate)
@@ -255,7 +255,8 @@ async def read_form(request: web.Request) -> Mapping[str, object]:
 
 async def _read_try(request: web.Request) -> Try:
     fields = await read_form(request)
-    name, password, onward = (str(fields.get(key, "")) for key in ("name", "password", "next"))
+    typed, password, onward = (str(fields.get(key, "")) for key in ("name", "password", "next"))
+    name = known_as(typed)
     gate = request.app[GATE]
     browser = gate.browsers.number(request.cookies.get(gate.browser_cookie, ""), gate.users.get(name))
     return Try(name, password, onward, request.app[PROXIES].client(request), browser)

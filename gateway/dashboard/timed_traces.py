@@ -148,13 +148,11 @@ class TimedTraces:
             clock = asyncio.get_running_loop().time
             until_s = math.inf
             while clock() < until_s and not trace.is_full:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_S):
-                        if not (frame := await watcher.get()):
-                            return
-                        if _choose(_worn(ward, subject), trace) is None:
-                            return
-                        trace.add(frame, columns)
+                frame = await watcher.get(LOOK_S)
+                if frame is not None:
+                    if not frame or _choose(_worn(ward, subject), trace) is None:
+                        return
+                    trace.add(frame, columns)
                 session = ward.registry.sessions.get(subject)
                 if session is None or session["id"] != key[1] or session["state"] != "running":
                     until_s = min(until_s, clock() + AFTER_S)

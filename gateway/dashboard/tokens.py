@@ -107,7 +107,7 @@ class Tokens:
         """Read the file; raises UsageError."""
         self._path = path
         self._now = now
-        self._withdrawn = Withdrawn(path.with_name(WITHDRAWN))
+        self._withdrawn = Withdrawn(path, path.with_name(WITHDRAWN))
         self._problem = ""
         self._seen = private_lines.stamp(path)
         self._tokens = load(path)
@@ -156,8 +156,4 @@ class Tokens:
 
     def _look_back(self) -> None:
         lines = {token.name: f"{token.name} {token.role} {token.digest}" for token in self._tokens.values()}
-        if back := self._withdrawn.look(lines):
-            self._problem = (
-                f"{self._path} was put back to an older state: {', '.join(back)} is let in as before it was revoked"
-            )
-            log.warning("%s", self._problem)
+        self._problem = self._withdrawn.look(lines)

@@ -22,7 +22,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 
 from gateway.dashboard import private_lines
 from gateway.dashboard.access import ROLES, Role
-from gateway.dashboard.passwords import reason_against
+from gateway.dashboard.passwords import composed, reason_against
 from gateway.dashboard.withdrawn import Withdrawn
 from gateway.model.usage import UsageError
 
@@ -94,9 +94,13 @@ def make(name: str, role: Role, password: str) -> User:
     return User(name, role, HASHER.hash(composed(password)))
 
 
-def composed(password: str) -> str:
-    """Return a password in the one spelling of its letters (RFC 8265): a keyboard may send ä as one sign, or as two."""
-    return unicodedata.normalize("NFC", password)
+def known_as(typed: str) -> str:
+    """Return the name of what was typed for one: tablets begin it with a capital, and put a blank behind it.
+
+    Wide letters are those of the keyboards of other languages (RFC 8265, section 3.3); no letter is taken for another
+    that looks like it.
+    """
+    return unicodedata.normalize("NFKC", typed).strip().casefold()
 
 
 class Users:
@@ -114,7 +118,7 @@ class Users:
         """Read the file; raises UsageError."""
         self._path = path
         self._lock = threading.Lock()
-        self._withdrawn = Withdrawn(data / WITHDRAWN if data else None)
+        self._withdrawn = Withdrawn(path, data / WITHDRAWN if data else None)
         self._problem = ""
         self._seen = private_lines.stamp(path)
         self._users: Mapping[str, User] = load(path)
@@ -166,11 +170,7 @@ class Users:
 
     def _look_back(self) -> None:
         lines = {user.name: f"{user.name} {user.role} {user.hash}" for user in self._users.values()}
-        if back := self._withdrawn.look(lines):
-            self._problem = (
-                f"{self._path} was put back to an older state: {', '.join(back)} may sign in as before the change"
-            )
-            log.warning("%s", self._problem)
+        self._problem = self._withdrawn.look(lines)
 
 
 def _is_of(known: str, password: str) -> bool:

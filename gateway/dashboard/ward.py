@@ -27,6 +27,9 @@ from gateway.wire.status_pages import StatusPages
 __all__ = ["MICRO", "SLOTS", "STALE_S", "STRIDES", "STRIDE_METRICS", "SlotState", "Ward", "Wearer"]
 
 AHEAD_S = 5.0  # a measurement may lie this much ahead of the clock that we have from the last status
+BACK_S = 60.0
+"""A gateway's word that is so much older than the last one by its own clock is no late one: its clock was set back."""
+
 LARGEST = {"status": 16 << 20, "measurements": 1 << 20, "cycles": 256 << 10, "notices": 64 << 10,
            "ward": 1 << 20}  # fmt: skip
 """Bytes of a message, by topic: far above what a gateway sends, and as much as is read in about a tenth of a second."""
@@ -41,6 +44,11 @@ Doubt = tuple[str, int]
 def wall_us() -> int:
     """Return UTC microseconds of this machine."""
     return time.time_ns() // 1000
+
+
+def tick_us() -> int:
+    """Return microseconds that go on whatever becomes of this machine's clock, and while it sleeps: of ages."""
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 
 def decode(payload: bytes) -> dict[str, Any]:
@@ -60,7 +68,9 @@ class Ward:
     Args:
         gateway: Id of the gateway.
         speed: How many times as fast as ours its clock runs; other than 1 only when it is simulated.
-        clock_us: Our own clock.
+        clock_us: Our own clock, which somebody may set.
+        tick_us: What passes here, which nobody can set: a gateway that is silent would else be there for as long as our
+            clock was set back.
 
     Attributes:
         gateway: Its id.
@@ -76,7 +86,14 @@ class Ward:
         clock_ahead_us: By how much its clock was ahead of ours when it last spoke; None before it did.
     """
 
-    def __init__(self, gateway: str, *, speed: float = 1.0, clock_us: Callable[[], int] = wall_us) -> None:
+    def __init__(
+        self,
+        gateway: str,
+        *,
+        speed: float = 1.0,
+        clock_us: Callable[[], int] = wall_us,
+        tick_us: Callable[[], int] = tick_us,
+    ) -> None:
         self.gateway = gateway
         self.dropped: Counter[str] = Counter()
         self.status = GatewayStatus()
@@ -88,14 +105,15 @@ class Ward:
         self.charges = Charges()
         self._pages = StatusPages()
         self._slots = Slots()
-        self._heard_us = 0
-        self._status_us = 0  # our clock when the status that we show was heard
-        self._measured_us = 0  # and when the last measurement came
+        self._heard_us: int | None = None  # by our ticks
+        self._status_us: int | None = None  # and when the status that we show was heard
+        self._measured_us: int | None = None  # and when the last measurement came
         self._clock_us = clock_us
+        self._tick_us = tick_us
         self._speed = speed
         self.own_health = Health(well=False, sentence="has not been heard yet")
         self.clock_ahead_us: int | None = None
-        self._anchor: tuple[int, int] | None = None  # the gateway's clock and ours when its last word came
+        self._anchor: tuple[int, int] | None = None  # the gateway's clock and our ticks when its last word came
 
     def on_message(self, kind: str, name: str, payload: bytes, *, retained: bool = False) -> None:
         """Take a message of the topic ``kind``: status, measurements, cycles, notices or ward; count what is wrong.
@@ -120,7 +138,7 @@ class Ward:
                 raise PayloadError("not as expected")  # noqa: TRY301
         except PayloadError as error:
             self.dropped[f"{kind}: {error.kind}"] += 1
-            self.doubts[kind] = (error.kind, self._clock_us())
+            self.doubts[kind] = (error.kind, self._tick_us())
         else:
             self.doubts.pop(kind, None)
 
@@ -170,19 +188,18 @@ class Ward:
 
     def now_us(self) -> int:
         """Return the present on the gateway's clock, which all ages are told by: as its last word said, and on."""
-        wall = self._clock_us()
         if self._anchor is None:
-            return wall
+            return self._clock_us()
         sent, heard = self._anchor
-        return sent + round((wall - heard) * self._speed)
+        return sent + round((self._tick_us() - heard) * self._speed)
 
     def gateway_age_s(self) -> float | None:
         """Return how long ago the gateway last spoke; None if it never did."""
-        return max(0.0, (self._clock_us() - self._heard_us) / MICRO) if self._heard_us else None
+        return None if self._heard_us is None else (self._tick_us() - self._heard_us) / MICRO
 
     def status_age_s(self) -> float:
         """Return how long ago what the status says of the devices was true; 0 before there was one."""
-        return max(0.0, (self._clock_us() - self._status_us) / MICRO) if self._status_us else 0.0
+        return 0.0 if self._status_us is None else (self._tick_us() - self._status_us) / MICRO
 
     def gateway_state(self) -> str:
         """Return what to think of the gateway.
@@ -195,12 +212,12 @@ class Ward:
         age = self.gateway_age_s()
         if self.state == "online" and age is not None and age <= STALE_S:
             return "online"
-        measured = self._measured_us and self._clock_us() - self._measured_us <= STALE_S * MICRO
+        measured = self._measured_us is not None and self._tick_us() - self._measured_us <= STALE_S * MICRO
         return "no status" if measured else "unknown" if self.state == "unknown" else "silent"
 
     def fresh_doubts(self) -> dict[str, str]:
         """Return by topic why messages are not understood: of what is retained, which stands, or else of late."""
-        since_us = self._clock_us() - DOUBT_S * MICRO
+        since_us = self._tick_us() - DOUBT_S * MICRO
         return {kind: why for kind, (why, at_us) in self.doubts.items() if kind in LASTING or at_us >= since_us}
 
     def _on_status(self, message: dict[str, Any], *, retained: bool) -> None:
@@ -211,12 +228,15 @@ class Ward:
         self.state = state
         sent_us = message.get("time_us")
         if retained:  # said before we were there: only the gateway's own clock knows when
-            self._heard_us = sent_us if type(sent_us) is int else 0
+            ago_us = max(0, self._clock_us() - sent_us) if type(sent_us) is int else None
+            self._heard_us = None if ago_us is None else self._tick_us() - ago_us
         else:
-            self._heard_us = self._clock_us()
+            self._heard_us = self._tick_us()
             if type(sent_us) is int:
+                if self._anchor is not None and sent_us < self.now_us() - BACK_S * MICRO:
+                    self._slots.clear()  # its clock was set back: what is held would be newer than all that comes
                 self._anchor = (sent_us, self._heard_us)
-                self.clock_ahead_us = sent_us - self._heard_us
+                self.clock_ahead_us = sent_us - self._clock_us()
         if names_beds:
             self.status = read_status(message)
             self.own_health = health_of(message, 0.0)
@@ -237,7 +257,7 @@ class Ward:
                 # The clock was set: by the new time the values held are of long ago, or of the future.
                 self._slots.clear()
             return
-        self._measured_us = self._clock_us()
+        self._measured_us = self._tick_us()
         for rejected in message.rejected:
             self.dropped[f"measurements: {rejected.reason}"] += 1
         state = self._slots.find_room(slot, self.status)

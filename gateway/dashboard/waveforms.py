@@ -37,9 +37,13 @@ class Watcher:
             self._dropped["waveform: viewer too slow"] += 1
         self._frames.put_nowait(frame)
 
-    async def get(self) -> bytes:
-        """Return the next frame."""
-        return await self._frames.get()
+    async def get(self, within_s: float) -> bytes | None:
+        """Return the next frame; None where none comes in time, as of a sensor that is silent."""
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._frames.get()
+        except TimeoutError:
+            return None
 
 
 class Waveforms:

@@ -25,10 +25,12 @@ class Withdrawn:
     """The lines that were taken out of one file, by their sums.
 
     Args:
+        file: The file of which they are, for the sentence.
         path: Where they are kept; None for this run only.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
+    def __init__(self, file: Path, path: Path | None = None) -> None:
+        self._file = file
         self._path = path
         self._there: set[str] = set()
         self._gone: dict[str, None] = {}
@@ -40,8 +42,16 @@ class Withdrawn:
         except UsageError as error:
             log.warning("%s Nothing is known of what had been withdrawn before", error)
 
-    def look(self, lines: Mapping[str, str]) -> list[str]:
-        """Note what stands in the file now, by name; return the names of what had been taken out or changed before."""
+    def look(self, lines: Mapping[str, str]) -> str:
+        """Note what stands in the file now, by name; return, and log, whom an older copy has brought back: or ''."""
+        back = self._brought_back(lines)
+        if not back:
+            return ""
+        problem = f"{self._file} was put back to an older state: {', '.join(back)} may come in as before the change"
+        log.warning("%s", problem)
+        return problem
+
+    def _brought_back(self, lines: Mapping[str, str]) -> list[str]:
         now = {name: hashlib.sha256(line.encode()).hexdigest() for name, line in lines.items()}
         there = set(now.values())
         if there != self._there:

@@ -11,6 +11,8 @@ from typing import Any, Literal, get_args
 
 import orjson
 
+from config.plain_file import look
+
 PLAN_VERSION = 1
 PART_BYTES = 256 << 10
 """Of a bundle in one message: a quarter of what our mosquitto takes, and seconds on a slow link."""
@@ -138,6 +140,7 @@ def describe(path: Path, kind: Kind, version: str, older: str = "") -> Bundle:
     if not NAME.fullmatch(path.name):
         raise ValueError(f"'{path.name}' is no name for a bundle: letters, digits, '.', '_', '+', '~' and '-'")
     whole, parts, size = hashlib.sha256(), [], 0
+    look(path)
     for part in parts_of(path):
         whole.update(part)
         parts.append(hashlib.sha256(part).hexdigest())

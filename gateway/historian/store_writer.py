@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from gzip import compress
-from typing import Any, Protocol
+from time import monotonic
+from typing import Any, NamedTuple, Protocol
 from urllib.parse import urlencode
 
 import orjson
@@ -18,6 +19,12 @@ from gateway.history.schema import Stored
 PRECISION = "ms"
 TIMEOUT_MS = 10_000
 """Of one write; a store that takes longer is down."""
+ANSWER_WITHIN_S = 60.0
+"""From the headers of an answer to its end: what a store has of a few seconds, which it finds on a slow disk."""
+LARGEST_ANSWER = 64 << 20
+SMALL_ANSWER = 64 << 10
+"""Bytes, unpacked, that are read of what a store has, and of an answer whose status says all but a sentence."""
+PIECE = 64 << 10
 TAKEN = 204
 """The one answer of all kinds of store that says yes (their documentation of the write API); a 200 is a web page's."""
 UNACCEPTABLE = frozenset({400, 422})
@@ -72,6 +79,15 @@ class WriteError(Exception):
 
 class UndeletableError(WriteError):
     """The store has no request by which this could be deleted."""
+
+
+class Answer(NamedTuple):
+    """What a store has answered; ``trouble`` says why the body is not all of it, and is empty where it is."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    trouble: str
 
 
 class Writer(Protocol):
@@ -169,16 +185,16 @@ class LineWriter:
                                    lasting=True)  # fmt: skip
         if settings.kind == "victoriametrics":
             chosen = urlencode({"match[]": _matcher(tags)})
-            self._request("POST", f"/api/v1/admin/tsdb/delete_series?{chosen}")
+            self._delete(f"/api/v1/admin/tsdb/delete_series?{chosen}")
         elif settings.kind == "influxdb1":
             where = " AND ".join(f"\"{tag}\" = '{value}'" for tag, value in tags.items())
             query = urlencode({"db": settings.bucket, "q": f"DROP SERIES FROM /.*/ WHERE {where}"})
-            self._request("POST", f"/query?{query}")
+            self._delete(f"/query?{query}")
         elif settings.kind == "influxdb2":
             predicate = " AND ".join(f'{tag}="{value}"' for tag, value in tags.items())
             body = {"start": "1970-01-01T00:00:00Z", "stop": "2200-01-01T00:00:00Z", "predicate": predicate}
             where = urlencode({"org": settings.organisation or "-", "bucket": settings.bucket})
-            self._request("POST", f"/api/v2/delete?{where}", orjson.dumps(body))
+            self._delete(f"/api/v2/delete?{where}", orjson.dumps(body))
 
     def has(self, site: str, subject: str, of: Mapping[str, str] | None = None) -> bool:
         """Whether the store still shows anything of a subject; only VictoriaMetrics is asked, others are believed."""
@@ -186,8 +202,11 @@ class LineWriter:
             return False
         chosen = _matcher({"site": site, "subject": subject, **(of or {})})
         query = urlencode({"match[]": chosen, "start": "0", "end": "9999999999"})
-        answer: dict[str, Any] = orjson.loads(self._request("GET", f"/api/v1/series?{query}").data)
-        return bool(answer.get("data"))
+        found = self._request("GET", f"/api/v1/series?{query}", most=LARGEST_ANSWER)
+        try:
+            return bool(orjson.loads(found.body)["data"])
+        except (ValueError, KeyError, TypeError):
+            raise WriteError(f"status {found.status}: {ANOTHER}", lasting=False, status=found.status) from None
 
     def close(self) -> None:
         """Let go of connections."""
@@ -207,7 +226,7 @@ class LineWriter:
 
     def _exported(self, path: str) -> set[_Key]:
         try:
-            found = [orjson.loads(text) for text in self._request("GET", path).data.splitlines()]
+            found = [orjson.loads(text) for text in self._request("GET", path, most=LARGEST_ANSWER).body.splitlines()]
             return {_key(series["metric"], at) for series in found for at in series["timestamps"]}
         except WriteError as refused:
             refused.lasting = 400 <= (refused.status or 0) < 500 and refused.status not in MAY_PASS
@@ -215,7 +234,13 @@ class LineWriter:
         except (ValueError, KeyError, TypeError) as error:
             raise WriteError(f"{type(error).__name__}: {error}", lasting=False) from error
 
-    def _request(self, method: str, path: str, body: bytes | None = None) -> Any:
+    def _delete(self, path: str, body: bytes | None = None) -> None:
+        """Have something deleted: a page, such as that of a guest network, has deleted nothing."""
+        answer = self._request("POST", path, body)
+        if is_page(answer.headers, answer.body):
+            raise WriteError(f"status {answer.status}: a web page: {ANOTHER}", lasting=False, status=answer.status)
+
+    def _request(self, method: str, path: str, body: bytes | None = None, most: int = SMALL_ANSWER) -> Answer:
         """Return an answer below 300; raises WriteError. A redirection is no yes, and is not followed."""
         api = self._client.api_client
         headers = {**api.default_headers, "Content-Type": "text/plain; charset=utf-8"}
@@ -224,16 +249,33 @@ class LineWriter:
         try:
             answer = api.rest_client.pool_manager.request(
                 method, self._settings.url.rstrip("/") + path, body=None if body is None else compress(body, 6),
-                headers=headers, retries=False, redirect=False, timeout=TIMEOUT_MS / 1000,
+                headers=headers, retries=False, redirect=False, timeout=TIMEOUT_MS / 1000, preload_content=False,
             )  # fmt: skip
         except self._failed as error:
             raise WriteError(_in_words(error), lasting=False) from error
-        if answer.status >= 300:
-            if answer.status in FORBIDDEN:
+        found = Answer(answer.status, answer.headers, *self._read_body(answer, most))
+        if found.status >= 300:
+            if found.status in FORBIDDEN:
                 # The token may have been replaced.
                 self._authorise_again()
-            raise refusal(answer.status, answer.headers, bytes(answer.data))
-        return answer
+            raise refusal(found.status, found.headers, found.body)
+        if found.trouble:
+            raise WriteError(f"status {found.status}, {found.trouble}", lasting=False, status=found.status)
+        return found
+
+    def _read_body(self, answer: Any, most: int) -> tuple[bytes, str]:
+        """Return what came of a body, and why that is not all of it: what answers there may be anything."""
+        until, body = monotonic() + ANSWER_WITHIN_S, bytearray()
+        try:
+            while piece := answer.read1(PIECE):
+                body += piece
+                if len(body) > most or monotonic() > until:
+                    answer.close()
+                    return bytes(body[:most]), f"and an answer without an end: {ANOTHER}"
+        except self._failed as error:
+            answer.close()
+            return bytes(body), _in_words(error)
+        return bytes(body), ""
 
     def _authorise_again(self) -> None:
         try:
@@ -252,15 +294,20 @@ class LineWriter:
 def refusal(status: int, headers: Mapping[str, str], body: bytes) -> WriteError:
     """Return what an answer of the store says; only one in the words of a store can be about the lines."""
     asked = headers.get("Retry-After", "")
-    page = "html" in headers.get("Content-Type", "").lower() or body.lstrip()[:1] == b"<"
+    page = is_page(headers, body)
     answer = "a web page" if page else _message(body)
     if 300 <= status < 400:
         answer = f"it sends us to {plain(headers.get('Location', 'elsewhere')).rpartition('@')[2]}"
     advice = ADVICE.get(status, ADDRESS if 300 <= status < 400 or page else "")
     return WriteError(
         ": ".join(filter(None, (f"status {status}", answer, advice))), lasting=status in UNACCEPTABLE and not page,
-        retry_after_s=float(asked) if asked.isdigit() else None, status=status,
+        retry_after_s=float(asked) if asked.isascii() and asked.isdigit() else None, status=status,
     )  # fmt: skip
+
+
+def is_page(headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether an answer is for a browser: no store has made it."""
+    return "html" in headers.get("Content-Type", "").lower() or body.lstrip()[:1] == b"<"
 
 
 def _message(body: bytes) -> str:

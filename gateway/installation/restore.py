@@ -21,6 +21,7 @@ from typing import Any
 
 import orjson
 
+from config import plain_file
 from gateway.installation.archive import MANIFEST, Entry, read_archive
 from gateway.installation.backup_contents import SET_BEFORE
 from gateway.installation.sealed_file import SealedError, read_header
@@ -87,6 +88,7 @@ class Piece:
 def read_about(path: Path) -> Mapping[str, Any]:
     """Return what a backup says of itself without its key; raises RestoreError."""
     try:
+        plain_file.look(path)
         with path.open("rb") as file:
             about = dict(read_header(file).about)
     except (OSError, SealedError) as error:

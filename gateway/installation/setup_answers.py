@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from config import plain_file
 from config.errors import ConfigError, Problem
 from config.hand_text import NotTextError, text_of
 from config.lines import line_of, locate
@@ -19,9 +20,10 @@ LARGEST_BYTES = 100_000
 def read_answers(path: Path) -> dict[str, str]:
     """Return the answers of a file; raises ConfigError with file, line and key for everything that is wrong."""
     try:
-        if path.stat().st_size > LARGEST_BYTES:
+        data = plain_file.read(path, LARGEST_BYTES, or_pipe=True)
+        if len(data) > LARGEST_BYTES:
             raise ConfigError([Problem(str(path), None, "is too large to be a file of answers")])
-        text = text_of(path.read_bytes())
+        text = text_of(data)
         table = tomllib.loads(text)
     except OSError as error:
         raise ConfigError([Problem(str(path), None, f"cannot be read: {error.strerror}")]) from None

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from config import plain_file
 from gateway.installation.errors import SignatureError
 from gateway.machine.file_sum import sum_of_file
 
@@ -90,7 +91,7 @@ def sign(sums: bytes, private_key: Path) -> tuple[str, str]:
         SignatureError: The file is no such key.
     """
     try:
-        key = load_pem_private_key(private_key.read_bytes(), password=None)
+        key = load_pem_private_key(plain_file.read(private_key, LARGEST_BYTES), password=None)
     except (OSError, ValueError, TypeError) as error:
         raise SignatureError(f"{private_key} cannot be read as a private key: {error}") from error
     if not isinstance(key, Ed25519PrivateKey):
@@ -112,7 +113,7 @@ def _revoked(path: Path) -> set[str]:
 
 def _public_key(path: Path) -> Ed25519PublicKey:
     try:
-        key = load_pem_public_key(path.read_bytes())
+        key = load_pem_public_key(plain_file.read(path, LARGEST_BYTES))
     except (OSError, ValueError) as error:
         raise SignatureError(f"{path} cannot be read as a public key: {error}") from error
     if not isinstance(key, Ed25519PublicKey):
@@ -122,13 +123,14 @@ def _public_key(path: Path) -> Ed25519PublicKey:
 
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise SignatureError(f"{path} is too large to be what its name says")
-        return path.read_bytes()
+        data = plain_file.read(path, LARGEST_BYTES)
     except FileNotFoundError:
         raise SignatureError(f"it is not signed: there is no {path}") from None
     except OSError as error:
         raise SignatureError(f"{path} cannot be read: {error.strerror}") from error
+    if len(data) > LARGEST_BYTES:
+        raise SignatureError(f"{path} is too large to be what its name says")
+    return data
 
 
 def signer_of(sums: bytes, lines: bytes, keys: Keys, where: Path) -> str:

@@ -20,6 +20,7 @@ from typing import Any, Self
 import orjson
 import zstandard
 
+from config import plain_file
 from drivers.packet import Frame
 from gateway.intake.frames import NO_DEVICE, WARD_CHANNEL, Numbered
 from gateway.machine.file_place import identity
@@ -138,6 +139,7 @@ class RecordingReader:
         self.path = path
         self.whole = False
         try:
+            plain_file.look(path)
             self._file = path.open("rb")
             self._size = max(1, os.fstat(self._file.fileno()).st_size)
         except OSError as problem:

@@ -29,6 +29,7 @@ from gateway.ward.rules import (
     find_subject,
     is_blank,
     new_id,
+    refuse_changed,
     refuse_number,
     refuse_number_in,
     refuse_unseen_in,
@@ -91,10 +92,11 @@ class Discharge(Section):
 
 
 class Move(Section):
-    """Somebody moves to another, empty bed, with their sensors and their session."""
+    """Somebody moves to another, empty bed, with sensors and session: out of the bed ``was``, where that is said."""
 
     subject: Identifier
     bed: Identifier
+    was: Identifier | None = None
 
     def apply(self, ward: WardState, at_us: int) -> WardState:
         """Move the subject."""
@@ -102,6 +104,7 @@ class Move(Section):
         find_bed(ward, self.bed)
         if there.bed == self.bed:
             raise refused("in_that_bed", subject=self.subject, bed=self.bed)
+        refuse_changed(self.was, there.bed)
         if other := ward.subject_in(self.bed):
             raise refused("bed_taken", subject=other.id, bed=self.bed)
         moved = there.model_copy(update={"bed": self.bed, "since_us": at_us})

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from config.settings import Identifier, Section
 from gateway.ward.refusals import refused
-from gateway.ward.rules import find_session, refuse_number, with_session
+from gateway.ward.rules import find_session, refuse_changed, refuse_number, with_session
 from gateway.ward.state import FREE_TEXT, Correction, Session, WardState
 
 MOST = 50
@@ -30,10 +30,12 @@ class CorrectSession(Section):
         start_us: When it began, UTC microseconds.
         end_us: When it ended.
         why: What went wrong; no names.
+        was: Whose it is said to be, as whoever asks has seen it.
     """
 
     session: str
     subject: Identifier | None = None
+    was: Identifier | None = None
     start_us: int | None = None
     end_us: int | None = None
     why: FREE_TEXT = ""
@@ -46,6 +48,7 @@ class CorrectSession(Section):
         subject = self.subject or session.subject
         if (subject, start_us, end_us) == (session.subject, session.started_us, session.ended_us):
             raise refused("says_that_already", session=session.id)
+        refuse_changed(self.was, session.subject)
         refuse_number(subject)
         _refuse_times(session, start_us, end_us, at_us)
         made = _with_correction(

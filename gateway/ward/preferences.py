@@ -11,7 +11,7 @@ from pydantic import model_validator
 
 from config.settings import Identifier, Section
 from gateway.ward.refusals import refused
-from gateway.ward.rules import find_subject
+from gateway.ward.rules import find_subject, refuse_changed
 from gateway.ward.state import SHOWN_OF, Feedback, NoticeKind, Subject, WardState
 
 MOVEMENT_KINDS: Final[dict[NoticeKind, str]] = {
@@ -22,15 +22,23 @@ MOVEMENT_KINDS: Final[dict[NoticeKind, str]] = {
 
 
 class ChooseNotices(Section):
-    """Which movement notices are raised of somebody; none is off, as in the beginning of every stay."""
+    """Which movement notices are raised of somebody; none is off, as in the beginning of every stay.
+
+    Attributes:
+        kinds: Those that are raised.
+        was: Those that were, as whoever asks has seen it.
+    """
 
     subject: Identifier
     kinds: tuple[NoticeKind, ...] = ()
+    was: tuple[NoticeKind, ...] | None = None
 
     def apply(self, ward: WardState, at_us: int) -> WardState:  # noqa: ARG002 - every change has a time
         """Choose them."""
         there = find_subject(ward, self.subject)
         kinds = tuple(kind for kind in MOVEMENT_KINDS if kind in self.kinds)
+        if kinds != there.notices:
+            refuse_changed(None if self.was is None else sorted(self.was), sorted(there.notices))
         return _with_subject(ward, there.model_copy(update={"notices": kinds}))
 
 

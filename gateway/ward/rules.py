@@ -131,6 +131,15 @@ def check_occupant(ward: WardState, bed: str, subject: str | None) -> None:
         raise refused("somebody_else_now", there=there.id, bed=bed, subject=subject)
 
 
+def refuse_changed(was: object, now: object) -> None:
+    """Raise RefusedError where something is not as whoever asks has seen it; None believes nothing.
+
+    Of two who change one thing at one time the second would undo what the first has done, and neither would know.
+    """
+    if was is not None and was != now:
+        raise refused("not_that_any_more")
+
+
 def find_device(ward: WardState, device: str) -> Equipment:
     """Return a device; raises RefusedError where the ward has none of that id."""
     found = ward.device(device)

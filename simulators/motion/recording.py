@@ -17,6 +17,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from config.plain_file import look
 from simulators.motion.blocks import BLOCK_SAMPLES, Block, BlockSource
 from simulators.motion.source import Floats, G, Motion
 
@@ -71,6 +72,7 @@ class Recording:
         data = path if path.suffix == ".npz" else path.parent / f"{path.name.removesuffix('.json')}.npz"
         words = data.with_suffix(".json")
         try:
+            look(data)
             with data.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = {key: archive[key] for key in archive.files}
         except FileNotFoundError:
@@ -78,6 +80,7 @@ class Recording:
         except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile) as fault:
             raise RecordingError(f"{data}: not a readable npz file ({fault})") from fault
         try:
+            look(words)
             about = json.loads(words.read_text(encoding="utf-8"))
         except FileNotFoundError:
             raise RecordingError(f"{words}: missing; it must lie beside the npz file and say fs_hz") from None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from config.plain_file import look
 from simulators.body.body import HEIGHT_M
 from simulators.faults import Fault
 from simulators.motion.timeline import Timeline
@@ -44,6 +45,7 @@ class WardFile:
     def read(cls, path: Path) -> WardFile:
         """Read a configuration; raises ValueError with what is wrong. Whether it is right otherwise `check` tells."""
         try:
+            look(path, or_pipe=True)
             found = tomllib.loads(path.read_text("utf-8"))
         except OSError as error:
             raise ValueError(f"{path} cannot be read: {error.strerror}") from None

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 import ssl
-import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from config import plain_file
 from config.settings import Settings
 from gateway.broker.certificates import LARGEST_BYTES
 from gateway.cli.doctor.finding import Finding, worst
@@ -172,11 +172,10 @@ def _unreadable(path: Path) -> str:
     try:
         if path.is_dir():
             return "is a folder"
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):
-            return "is a pipe or a device, and no file"
-        with path.open("rb") as file:
-            file.read(1)
+        found = plain_file.look(path)
+        plain_file.read(path, 1)
+    except plain_file.NoFileError:
+        return plain_file.NO_FILE
     except OSError as error:
         return f"cannot be read ({(error.strerror or str(error)).lower()})"
     return "is empty" if found.st_size == 0 else "is too large" if found.st_size > LARGEST_BYTES else ""

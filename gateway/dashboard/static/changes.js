@@ -100,7 +100,7 @@ export function move(card) {
         ...when(now.bed?.worn.length, () => note(t("changes.sensors_any_session_go_with", { n: now.bed?.worn.length, id }))),
       ];
     },
-    send: (values, key) => change("move", { ...values, subject: id }, key),
+    send: (values, key) => change("move", { ...values, subject: id, was: bed.id }, key),
     said: (values) => t("changes.was_moved_to", { id, label: others.find((other) => other.id === values.bed)?.label }),
   };
 }
@@ -298,7 +298,7 @@ export function correct(session) {
         note(t("changes.what_said_before_stays_audit")),
       ];
     },
-    send: (values, key) => change("session-correct", { ...corrected(session, values), session: session.id }, key),
+    send: (values, key) => change("session-correct", { ...corrected(session, values), session: session.id, was: session.subject }, key),
     said: () => t("changes.was_corrected", { protocol: protocolWords(session.protocol) }),
   };
 }

@@ -31,7 +31,10 @@ export function plan(card) {
         hint: t("plan.n0_no_number_planned") },
     ],
     means: () => (card().bed?.subject?.id === id ? [] : [{ text: t("common.not_this_bed_any_more_2", { id }), stops: true }]),
-    send: (values, key) => change("plan", { ...values, subject: id }, key),
+    // Only what differs: what somebody else has planned meanwhile stays.
+    send: ({ bands: group, sessions_a_week: n }, key) => change("plan", {
+      ...(group === (bands || NONE) ? {} : { bands: group }), ...((n ?? 0) === (sessions ?? 0) ? {} : { sessions_a_week: n ?? 0 }), subject: id,
+    }, key),
     said: () => t("plan.plan_for_was_changed", { id }),
   };
 }

@@ -63,7 +63,7 @@ export function chooseNotices(card) {
     means: () => (card().bed?.subject?.id === id
       ? [note(t("preferences.they_are_hints_from_sensor"))]
       : [stop(t("common.not_this_bed_any_more_2", { id }))]),
-    send: (values, key) => change("notices-choose", { subject: id, kinds: Object.keys(KINDS).filter((name) => values[name] === "on") }, key),
+    send: (values, key) => change("notices-choose", { subject: id, kinds: Object.keys(KINDS).filter((name) => values[name] === "on"), was: notices }, key),
     said: () => t("preferences.movement_notices_were_chosen", { id }),
   };
 }

@@ -168,7 +168,7 @@ async def test_times_that_nobody_has_touched_are_not_corrected(context: BrowserC
     found = await page.evaluate(WHOLE_MINUTE, given)
     assert found["shown"].endswith(":14")
     assert found["stops"]  # nothing is different yet
-    assert found["asked"] == [{"subject": "p-50", "session": "s-1"}]
+    assert found["asked"] == [{"subject": "p-50", "session": "s-1", "was": "p-5"}]
 
 
 async def test_a_dialog_for_somebody_who_has_gone_stops(context: BrowserContext, address: str) -> None:

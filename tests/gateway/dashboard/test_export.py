@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import io
+import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +23,7 @@ from argon2 import PasswordHasher
 from config.settings import Broker, Dashboard, Settings, Site
 from gateway.audit import access_log
 from gateway.dashboard.access import ROLES
+from gateway.dashboard.connections import READ_WITHIN_S
 from gateway.dashboard.export import as_csv
 from gateway.dashboard.server import make_app
 from gateway.dashboard.tokens import FILE_NAME, make, save
@@ -28,6 +33,7 @@ from gateway.history.export import COLUMNS, PAGE
 from gateway.history.history import History
 from gateway.wire.payload import Message
 from tests.gateway.dashboard.conftest import free_port
+from tests.gateway.dashboard.served import served
 from tests.gateway.samples import measurement
 
 Client = TestClient[Any, Any]
@@ -110,3 +116,54 @@ def test_the_command_prints_the_same(data: Path, tmp_path: Path) -> None:
 
 def test_a_text_is_no_formula() -> None:
     assert as_csv([("=1+1", "-x", None, -1.5, True)]) == b"'=1+1,'-x,,-1.5,true\r\n"
+
+
+PAGES = 5  # some megabytes: more than the system takes from us for one connection
+SLOWLY_BYTES_S = 12_000
+"""A line on which a page of the export takes more than the time in which somebody has to read."""
+
+
+@pytest.mark.timeout(240)
+async def test_a_slow_line_gets_it_whole_and_who_reads_nothing_holds_nothing(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.db")
+    save_users(tmp_path / "users.jsonl", [])
+    token, secret = make("tool", "researcher", days=1, now_s=time.time())
+    save(tmp_path / FILE_NAME, [token])
+    settings = Settings(
+        site=Site(data=tmp_path), broker=Broker(embedded=False, port=free_port()),
+        dashboard=Dashboard(port=free_port(), users_file=tmp_path / "users.jsonl"),
+    )  # fmt: skip
+    rows = [measurement(i) for i in range(PAGES * PAGE)]
+    history.store([Message("gateway-1", "0" * 16, 0, list(enumerate(rows, 1)))])
+    async with served(settings):
+        slow, stuck = [await asked(settings.dashboard.port, secret) for _ in range(2)]
+        reading = asyncio.create_task(read_slowly(*slow))
+        await asyncio.sleep(1)  # both have read from the history by now
+        history.store([Message("gateway-1", "0" * 16, 0, [(len(rows) + 1, OTHERS[0])])])
+        with closing(sqlite3.connect(tmp_path / "history.db")) as db:
+            assert db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone() == (0, 0, 0)  # nobody holds the log open
+        found = await reading
+        stuck[1].transport.abort()
+    history.close()
+    assert len(read(found.partition(b"\r\n\r\n")[2].decode())) == len(rows)
+
+
+async def asked(port: int, secret: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Ask for an export over a connection that takes a little at a time."""
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    plain.connect(("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection(sock=plain, limit=2048)
+    head = f"GET /api/export?subject=p-01 HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {secret}\r\n\r\n"
+    writer.write(head.encode())
+    return reader, writer
+
+
+async def read_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    found, began = b"", time.monotonic()
+    while piece := await reader.read(4096):
+        found += piece
+        if time.monotonic() - began < READ_WITHIN_S + 4:
+            await asyncio.sleep(len(piece) / SLOWLY_BYTES_S)
+    writer.close()
+    return found

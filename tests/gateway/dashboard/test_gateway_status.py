@@ -31,7 +31,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def ward(clock: Clock) -> Ward:
-    return Ward("gateway-1", clock_us=clock)
+    return Ward("gateway-1", clock_us=clock, tick_us=clock)
 
 
 def everything(ward: Ward) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from gateway.dashboard.sessions import (
     Limiter,
 )
 from gateway.dashboard.shares import PAGES
+from gateway.dashboard.signin import Try
 from gateway.dashboard.users import User, Users, save
 from tests.gateway.dashboard.conftest import free_port
 
@@ -123,6 +124,22 @@ async def test_a_crowd_that_tries_one_name_makes_strangers_wait_and_not_her_brow
             assert new.retry_after <= MOST_WAIT_OF_NAME_S
             assert await new.sign_in("bert") == 303  # another name there does not wait
         assert await ward.sign_in("anna") == 303
+
+
+async def test_a_name_with_a_capital_and_a_blank_as_tablets_type_it_signs_in_and_is_limited_as_one(site: Ward) -> None:
+    async with site.running() as server, site.browser(server, "203.0.113.1") as ward:
+        assert await ward.sign_in("Anna ") == 303
+        for n in range(FREE_OF_NAME):
+            async with site.browser(server, f"198.51.100.{n}") as stranger:
+                await stranger.sign_in(("anna", "Anna", " ANNA")[n % 3], "wrong")
+        async with site.browser(server, "203.0.113.7") as new:
+            assert await new.sign_in("anna") == 429
+
+
+def test_a_password_is_tried_that_is_too_long_only_as_a_keyboard_spells_it() -> None:
+    letters = "a\u0308" * 200  # two signs each
+    assert Try("anna", letters, "/", "203.0.113.1", "").is_possible()
+    assert not Try("anna", letters + letters, "/", "203.0.113.1", "").is_possible()
 
 
 async def test_a_known_browser_that_guesses_waits_too(site: Ward) -> None:

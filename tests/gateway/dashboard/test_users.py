@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from gateway.cli.user import user as command
 from gateway.dashboard.access import Role
+from gateway.dashboard.passwords import reason_against
 from gateway.dashboard.sessions import (
     FORGET_S,
     FREE_FAILURES,
@@ -25,7 +26,7 @@ from gateway.dashboard.sessions import (
     Limiter,
     Sessions,
 )  # fmt: skip
-from gateway.dashboard.users import ALGORITHM, HASHER, User, Users, load, make, save
+from gateway.dashboard.users import ALGORITHM, HASHER, NAME, User, Users, known_as, load, make, save
 from gateway.model.usage import UsageError
 
 PASSWORD = "three words that"  # noqa: S105 - of people who do not exist
@@ -119,6 +120,36 @@ def test_a_password_is_the_same_however_a_keyboard_spells_its_letters(file: Path
     users = Users(file)
     assert [users.verify("anna", word) is not None for word in (one, two, f"{one}x")] == [True, True, False]
     assert users.verify("bert", two) is not None
+
+
+@pytest.mark.parametrize("blank", ["\u00a0", "\u2007", "\u202f", "\u3000"])
+def test_a_blank_is_a_blank_whatever_key_it_is_of(file: Path, blank: str) -> None:
+    words = "lamp river seventeen".replace(" ", blank)
+    save(file, [make("anna", "clinician", words), make("bert", "viewer", "lamp river seventeen")])
+    users = Users(file)
+    for name in ("anna", "bert"):
+        assert users.verify(name, words) == users.verify(name, "lamp river seventeen") == users.get(name)
+    assert users.verify("anna", "lamp\u200b river seventeen") is None  # nothing unseen is passed over
+
+
+def test_a_password_is_as_long_as_it_is_in_its_one_spelling() -> None:
+    short, long = "äöüßäöü-äöü", "äöü-" * 60
+    with pytest.raises(UsageError, match="12 to 256"):
+        make("anna", "viewer", unicodedata.normalize("NFD", short))
+    assert len(unicodedata.normalize("NFD", long)) > 256
+    assert "12 to 256" not in reason_against(unicodedata.normalize("NFD", long), "anna")
+
+
+@pytest.mark.parametrize("typed", ["anna", "Anna", "ANNA", " anna ", "Anna\u00a0", "\uff41\uff4e\uff4e\uff41"])
+def test_a_name_is_the_same_however_a_tablet_writes_it(typed: str) -> None:
+    assert known_as(typed) == "anna"
+
+
+@pytest.mark.parametrize("typed", ["\u0430nna", "an\u200bna", "\u202eanna", "anna\0", "ann\u0251", "an na"])
+def test_a_name_that_only_looks_like_another_is_none(typed: str) -> None:
+    assert NAME.fullmatch(known_as(typed)) is None
+    with pytest.raises(UsageError, match="lower-case letters"):
+        make(typed, "viewer", PASSWORD)
 
 
 def test_a_file_that_goes_bad_lets_nobody_in_until_it_is_mended(file: Path) -> None:
@@ -227,7 +258,7 @@ def test_a_file_that_is_removed_or_put_back_is_reported(file: Path, caplog: pyte
     save(file, [user for user in load(file).values() if user.name != "anna"])
     assert (users.get("anna"), users.problem) == (None, "")
     file.write_bytes(before)
-    assert "anna may sign in as before the change" in users.problem
+    assert "anna may come in as before the change" in users.problem
     file.unlink()
     assert users.get("anna") is None
     assert "nobody can sign in" in users.problem

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from gateway.dashboard.views import activity, age_s, slot_view, strides, ward_view
-from gateway.dashboard.ward import SLOTS, STRIDES, Ward
+from gateway.dashboard.ward import SLOTS, STALE_S, STRIDES, Ward
 from gateway.model import wall_correction
 from gateway.model.wall_correction import Correction
 from tests.gateway.dashboard.simulated_gateway import MICRO, Walker
@@ -35,7 +35,7 @@ def clock() -> Clock:
 @pytest.fixture
 def ward(clock: Clock) -> Ward:
     """Return an empty ward on that clock."""
-    return Ward("gateway-1", clock_us=clock)
+    return Ward("gateway-1", clock_us=clock, tick_us=clock)
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_a_retained_status_is_as_old_as_it_says(ward: Ward, walker: Walker) -> N
 
 
 def test_ages_are_counted_by_the_gateways_clock(walker: Walker, clock: Clock) -> None:
-    ward = Ward("gateway-1", speed=4.0, clock_us=clock)
+    ward = Ward("gateway-1", speed=4.0, clock_us=clock, tick_us=clock)
     ward.on_message("status", "", status([walker], NOW + 1000))
     send(ward, walker, walker.means(NOW + 998))
     clock.now_s += 0.5
@@ -276,3 +276,44 @@ def test_a_test_is_shown_when_its_session_is_over_and_goes_with_the_patient(
 
 def walker_of(walker: Walker) -> tuple[str, str, bool]:
     return walker.subject, walker.session, True
+
+
+@pytest.mark.parametrize("jump_s", [-400 * 86_400.0, -3600.0, 3600.0, 400 * 86_400.0])
+def test_a_gateway_that_falls_silent_is_seen_whatever_our_own_clock_does(walker: Walker, jump_s: float) -> None:
+    """A clock that is set back would have it there, and its last numbers be of now, until it is the same again."""
+    wall, ticks = Clock(), Clock()
+    ward = Ward("gateway-1", clock_us=wall, tick_us=ticks)
+    ward.on_message("status", "", status([walker], NOW))
+    wall.now_s += jump_s
+    assert (ward.gateway_state(), ward.gateway_age_s()) == ("online", 0.0)
+    assert ward.now_us() == round(NOW * MICRO)
+    ticks.now_s += STALE_S + 1
+    wall.now_s += STALE_S + 1
+    assert (ward.gateway_state(), ward.gateway_age_s()) == ("silent", STALE_S + 1)
+    assert ward.now_us() == round((NOW + STALE_S + 1) * MICRO)
+    ward.on_message("status", "", status([walker], NOW + STALE_S + 1))
+    assert ward.gateway_state() == "online"
+
+
+def test_a_retained_word_from_the_future_is_not_that_of_now_for_ever(walker: Walker) -> None:
+    wall, ticks = Clock(), Clock()
+    ward = Ward("gateway-1", clock_us=wall, tick_us=ticks)
+    ward.on_message("status", "", status([walker], NOW + 400 * 86_400), retained=True)
+    ticks.now_s += STALE_S + 1
+    wall.now_s += STALE_S + 1
+    assert ward.gateway_state() == "silent"
+
+
+def test_numbers_go_on_when_the_gateways_clock_was_set_back_and_nobody_heard_its_correction(
+    ward: Ward, walker: Walker, clock: Clock
+) -> None:
+    for second in range(3):
+        send(ward, walker, walker.stride("left", NOW + second))
+        clock.now_s += 1
+        ward.on_message("status", "", status([walker], clock.now_s))
+    back_s = NOW - 400 * 86_400
+    ward.on_message("status", "", status([walker], back_s))
+    send(ward, walker, walker.stride("left", back_s))
+    assert [row["end_us"] for row in strides(ward.slot("bay-1"), "left")] == [round(back_s * MICRO)]
+    ward.on_message("status", "", status([walker], back_s - 10))  # late, and no clock that was set
+    assert strides(ward.slot("bay-1"), "left")

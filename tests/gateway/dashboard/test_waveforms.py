@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 
 import numpy as np
@@ -33,5 +32,5 @@ async def test_a_slow_viewer_loses_the_oldest_frames_and_it_is_counted() -> None
     for i in range(QUEUE + 3):
         watcher.put(bytes([i]))
     assert dropped == {"waveform: viewer too slow": 3}
-    got = [await asyncio.wait_for(watcher.get(), 1) for _ in range(QUEUE)]
+    got = [await watcher.get(1) for _ in range(QUEUE)]
     assert got == [bytes([i]) for i in range(3, QUEUE + 3)]

@@ -50,7 +50,7 @@ def clock() -> Clock:
 @pytest.fixture
 def ward(clock: Clock) -> Ward:
     """Return a ward in which the first patient has walked."""
-    ward = Ward("gateway-1", clock_us=clock)
+    ward = Ward("gateway-1", clock_us=clock, tick_us=clock)
     ward.on_message("status", "", status([FIRST], NOW - 3))
     send(ward, FIRST, FIRST.means(NOW - 3))
     send(ward, FIRST, FIRST.stride("left", NOW - 3))

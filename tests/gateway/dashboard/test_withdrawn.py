@@ -30,7 +30,7 @@ def test_an_older_users_file_is_known_as_such_by_a_dashboard_that_was_started_ag
     assert Users(file, data).problem == ""
     file.write_bytes(before)
     again = Users(file, data)
-    assert "put back to an older state: anna may sign in" in again.problem
+    assert "put back to an older state: anna may come in" in again.problem
     assert ["anna" in record.getMessage() for record in caplog.records] == [True]
     save(file, [BEN])
     assert again.problem == ""
@@ -65,7 +65,7 @@ def test_a_token_that_was_revoked_and_put_back_is_told(tmp_path: Path, caplog: p
     assert (known.find(secret), known.problem) == (None, "")
     path.write_bytes(before)
     for one in (known, Tokens(path)):  # while it runs, and at the next start
-        assert "report-tool is let in as before it was revoked" in one.problem
+        assert "report-tool may come in as before the change" in one.problem
     assert all("report-tool" in record.getMessage() for record in caplog.records)
 
 
@@ -73,7 +73,7 @@ def test_what_is_kept_is_bounded_says_no_name_and_is_done_without(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     kept = tmp_path / "kept.jsonl"
-    known = Withdrawn(kept)
+    known = Withdrawn(tmp_path / "users.jsonl", kept)
     for round_ in range(2):
         known.look({f"{round_} {n}": f"anna {round_} {n}" for n in range(MOST)})
     known.look({})
@@ -81,7 +81,7 @@ def test_what_is_kept_is_bounded_says_no_name_and_is_done_without(
     assert b"anna" not in kept.read_bytes()
     assert kept.stat().st_mode & 0o077 == 0
     kept.write_bytes(b"\xff[1]\n{}\n")
-    assert Withdrawn(kept).look({"anna": "line"}) == []
+    assert Withdrawn(tmp_path / "users.jsonl", kept).look({"anna": "line"}) == ""
     (tmp_path / "taken").write_bytes(b"")
-    assert Withdrawn(tmp_path / "taken" / "kept.jsonl").look({"anna": "line"}) == []
+    assert Withdrawn(tmp_path / "users.jsonl", tmp_path / "taken" / "kept.jsonl").look({"anna": "line"}) == ""
     assert "cannot be kept" in caplog.text

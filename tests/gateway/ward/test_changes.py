@@ -140,6 +140,13 @@ def test_a_move_takes_sensors_and_session_along(ward: WardState) -> None:
     assert after.slot == before.slot.model_copy(update={"id": "bay-b"})
 
 
+def test_of_two_who_move_somebody_at_one_time_the_second_is_told(ward: WardState) -> None:
+    ward = changed([("move", {"subject": "p-1", "bed": "bay-b", "was": "bay-a"})], ward)
+    sentence = refused(ward, "move", subject="p-1", bed="bay-c", was="bay-a")
+    assert sentence == "somebody has changed that meanwhile: see what holds now, and ask again"
+    assert refused(ward, "move", subject="p-1", bed="bay-b", was="bay-a") == "'p-1' is in bed 'bay-b' already"
+
+
 def test_a_start_of_the_gateway_begins_other_parts_of_the_same_sessions(ward: WardState) -> None:
     ward = changed([("session-start", {"subject": "p-1", "protocol": "tug"})], ward)
     again = GatewayStarts().apply(ward, NOW_US + 3600 * SECOND_US)

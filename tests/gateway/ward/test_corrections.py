@@ -221,3 +221,13 @@ def test_a_pseudonym_of_nobody_on_the_ward_is_taken_with_a_note(ward: WardState)
         assert bool(note_on(ward, "session-correct", asked)) == bool(words)
     assert note_on(ward, "session-correct", {"session": name(ward), "end_us": at(65)}) == {}
     assert note_on(ward, "discharge", {"subject": "p-l"}) == {}
+
+
+def test_of_two_who_say_whose_it_was_the_second_is_told(ward: WardState) -> None:
+    """Both pages show the first pseudonym: whose it is then is no word of the last one who was in time."""
+    first: Asked = ("session-correct", {"session": name(ward), "subject": "p-2", "was": "p-1"})
+    ward = changed([first], ward, at(90))
+    sentence = refused(ward, "session-correct", session=name(ward), subject="p-3", was="p-1")
+    assert sentence == "somebody has changed that meanwhile: see what holds now, and ask again"
+    again: Asked = ("session-correct", {"session": name(ward), "subject": "p-3", "was": "p-2"})
+    assert changed([again], ward, at(95)).sessions[0].subject == "p-3"

@@ -71,3 +71,14 @@ def test_a_choice_is_no_word_for_the_history() -> None:
 def test_what_cannot_be_chosen_is_refused(name: str, fields: dict[str, Any]) -> None:
     with pytest.raises(RefusedError):
         change(ward(), name, **fields)
+
+
+def test_of_two_who_choose_at_one_time_the_second_is_told() -> None:
+    """Each page shows that nothing is chosen; the second would switch off in silence what the first has chosen."""
+    found = change(ward(), "notices-choose", subject="p-1", kinds=["fall_event"], was=[])
+    with pytest.raises(RefusedError, match="somebody has changed that meanwhile"):
+        change(found, "notices-choose", subject="p-1", kinds=["ceiling_exceeded"], was=[])
+    both = ["ceiling_exceeded", "fall_event"]
+    found = change(found, "notices-choose", subject="p-1", kinds=both, was=["fall_event"])
+    assert found.subjects[0].notices == ("fall_event", "ceiling_exceeded")
+    assert change(found, "notices-choose", subject="p-1", kinds=[], was=both).subjects[0].notices == ()
