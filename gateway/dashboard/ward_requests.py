@@ -12,6 +12,7 @@ import orjson
 
 from gateway.broker.answers import answer_topic
 from gateway.dashboard.feed import Feed, Message
+from gateway.ward.refusals import read_said
 from gateway.wire.topics import Topics
 
 log = logging.getLogger(__name__)
@@ -20,6 +21,9 @@ ANSWER_S = 10.0
 """A change waits for the gateway's disk; after so long a person wants to know that nothing is known."""
 MOST_WAITING = 32
 """Changes without an answer at one time: more than people at all the screens of a ward make."""
+
+BEFORE = "was"
+"""The field of a change that says what stood there when the page was filled in (docs/mqtt.md, commands)."""
 
 Json = dict[str, Any]
 
@@ -72,10 +76,18 @@ class WardRequests:
     async def ask(self, feed: Feed, topics: Topics, name: str, payload: Json) -> Json:
         """Ask the gateway of these topics for a change and return the answer, whatever it says.
 
+        An older gateway takes no word of what stood there when the page was filled in, and is asked without.
+
         Raises:
             NotSentError: The gateway was not asked.
             NoAnswerError: It was, and did not answer.
         """
+        answer = await self._ask(feed, topics, name, payload)
+        if BEFORE in payload and _knows_no(BEFORE, answer):
+            answer = await self._ask(feed, topics, name, {key: payload[key] for key in payload if key != BEFORE})
+        return answer
+
+    async def _ask(self, feed: Feed, topics: Topics, name: str, payload: Json) -> Json:
         if len(self._waiting) >= MOST_WAITING:
             raise NotSentError("too_many_wait")
         correlation = secrets.token_hex(8).encode()
@@ -109,6 +121,12 @@ class WardRequests:
             answer = None
         if isinstance(answer, dict) and isinstance(answer.get("ok"), bool):
             waits.set_result(answer)
+
+
+def _knows_no(field: str, answer: Json) -> bool:
+    """Whether a gateway refuses a field that it has never heard of, and so has changed nothing."""
+    said = read_said(answer.get("said"))
+    return said is not None and said.key == "field_extra_forbidden" and said.values.get("field") == field
 
 
 def _refuse(answer: asyncio.Future[Json], gateway: str) -> None:

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
+import orjson
+
+from config.section import Section
 from config.settings import Broker
 from gateway.broker.answers import name_at
+from gateway.dashboard.feed import Feed, Message
 from gateway.dashboard.ward_requests import WardRequests
+from gateway.ward.changes import Move
+from gateway.ward.refusals import RefusedError, named
+from gateway.ward.rules import valid
+from gateway.wire.topics import Topics
 from tests.certificates import Authority
 
 
@@ -19,3 +29,46 @@ def test_answers_come_below_the_name_in_the_certificate(tmp_path: Path) -> None:
     assert name_at(Broker(embedded=False)) == "dashboard"
     cert.write_text("no certificate")
     assert name_at(broker) == "dashboard"
+
+
+class MoveOfBefore(Section):
+    """As a gateway of before knows it."""
+
+    subject: str
+    bed: str
+
+
+class Gateways:
+    """A feed behind which a gateway reads commands, and answers at once."""
+
+    def __init__(self, requests: WardRequests, model: type[Section]) -> None:
+        self.heard: list[Mapping[str, Any]] = []
+        self._requests = requests
+        self._model = model
+
+    def ask(self, topic: str, payload: bytes, *, answers: str, correlation: bytes, refused: object) -> bool:
+        self.heard.append(orjson.loads(payload))
+        answer: dict[str, Any] = {"ok": True}
+        try:
+            valid(self._model, self.heard[-1])
+        except RefusedError as error:
+            answer = {"ok": False, "error": str(error), **named(error.said)}
+        self._requests.on_answer(Message(answers, orjson.dumps(answer), False, correlation))
+        return True
+
+
+async def test_a_gateway_of_before_is_asked_without_what_it_does_not_know() -> None:
+    change, topics = {"subject": "p-1", "bed": "bay-2", "was": "bay-1"}, Topics("site", "ward")
+    for model, asked in ((Move, [change]), (MoveOfBefore, [change, {"subject": "p-1", "bed": "bay-2"}])):
+        requests = WardRequests("site", name="dashboard")
+        gateway = Gateways(requests, model)
+        assert (await requests.ask(cast("Feed", gateway), topics, "move", change))["ok"]
+        assert gateway.heard == asked
+
+
+async def test_another_field_that_nobody_knows_stays_refused() -> None:
+    requests = WardRequests("site", name="dashboard")
+    gateway = Gateways(requests, MoveOfBefore)
+    change = {"subject": "p-1", "bed": "bay-2", "wos": "bay-1"}
+    answer = await requests.ask(cast("Feed", gateway), Topics("site", "ward"), "move", change)
+    assert (answer["ok"], len(gateway.heard)) == (False, 1)
