@@ -235,10 +235,12 @@ class LineWriter:
             raise WriteError(f"{type(error).__name__}: {error}", lasting=False) from error
 
     def _delete(self, path: str, body: bytes | None = None) -> None:
-        """Have something deleted: a page, such as that of a guest network, has deleted nothing."""
+        """Have something deleted: a page, such as that of a guest network, has deleted nothing, nor has an error."""
         answer = self._request("POST", path, body)
         if is_page(answer.headers, answer.body):
             raise WriteError(f"status {answer.status}: a web page: {ANOTHER}", lasting=False, status=answer.status)
+        if failed := _failed_statement(answer.body):
+            raise WriteError(f"status {answer.status}: {failed}", lasting=False, status=answer.status)
 
     def _request(self, method: str, path: str, body: bytes | None = None, most: int = SMALL_ANSWER) -> Answer:
         """Return an answer below 300; raises WriteError. A redirection is no yes, and is not followed."""
@@ -317,6 +319,15 @@ def _message(body: bytes) -> str:
     except (ValueError, AttributeError):
         text = body[:LONGEST_REASON].decode("utf-8", "replace")
     return plain(str(text))
+
+
+def _failed_statement(body: bytes) -> str:
+    """Return why a statement was not carried out, which InfluxDB 1 says under status 200; empty where none says so."""
+    try:
+        results = orjson.loads(body)["results"]
+        return next((plain(str(result["error"])) for result in results if "error" in result), "")
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def plain(text: str) -> str:

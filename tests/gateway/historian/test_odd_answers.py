@@ -260,6 +260,18 @@ def test_a_page_in_place_of_a_store_has_deleted_nothing(
     writer.close()
 
 
+def test_a_statement_that_failed_under_status_200_has_deleted_nothing(
+    odd_store: Callable[[Callable[[Send], None]], OddStore],
+) -> None:
+    """As InfluxDB 1 says it."""
+    failed = b'{"results":[{"statement_id":0,"error":"database not found: b"}]}'
+    server = odd_store(says(whole("200 OK", failed, "Content-Type: application/json")))
+    writer = LineWriter(Store(kind="influxdb1", url=server.url, bucket="b"))
+    with pytest.raises(WriteError, match="database not found: b"):
+        writer.erase("s", "p-0151")
+    writer.close()
+
+
 def test_the_time_of_an_answer_is_bounded_however_it_drips(
     odd_store: Callable[[Callable[[Send], None]], OddStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
