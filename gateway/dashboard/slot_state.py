@@ -22,6 +22,7 @@ RESULTS = frozenset({"test", "reported"})  # kinds of the catalogue
 RESULTS_KEPT = 200  # of one patient: a day of tests with their parts
 COUNTED = frozenset({"initial_contact", "u_turn_angle", "turn_angle", "sit_to_stand_time"})
 """What is counted through a session."""
+WEAR = "wear_time"
 MICRO = 1_000_000
 
 
@@ -53,6 +54,7 @@ class SlotState:
         patient_since_us: When another patient was seen to take the place; None where none was seen to.
         tests: The last result of each test, by metric and side, of any session of this patient.
         results: All results of tests of this patient, and what was reported, in the order of coming; the newest.
+        off_body: Sensors that nobody wore when that was last known, with the end of that quarter of an hour.
         cycles: The last curves of the slot, whose ever they are: they say it themselves.
         newest_us: End of the newest measurement.
         revision: Rises with everything that changes.
@@ -66,6 +68,7 @@ class SlotState:
     tests: dict[tuple[str, str, str], Measurement] = field(default_factory=dict)
     results: list[Measurement] = field(default_factory=list)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    off_body: dict[str, int] = field(default_factory=dict)
     cycles: dict[str, Any] = field(default_factory=dict)
     newest_us: int = 0
     revision: int = 0
@@ -81,6 +84,7 @@ class SlotState:
         self.values.clear()
         self.strides.clear()
         self.counts.clear()
+        self.off_body.clear()
         self.revision += 1
 
     def apply(self, measurement: Measurement) -> None:
@@ -98,6 +102,8 @@ class SlotState:
                 sources.popitem(last=False)
         if measurement.metric in STRIDE_METRICS and measurement.side in {"left", "right"}:
             _keep_newest(self.strides.setdefault(key, []), measurement)
+        if measurement.metric == WEAR:
+            self._note_wear(measurement)
         self.newest_us = max(self.newest_us, measurement.end_us)
         self.known_us = max(self.known_us, measurement.end_us)
         self.revision += 1
@@ -120,6 +126,14 @@ class SlotState:
             self.tests[key] = measurement
             self.revision += 1
         return True
+
+    def _note_wear(self, measurement: Measurement) -> None:
+        """Note until when nobody wore a sensor, which each tells of itself."""
+        for device in measurement.devices:
+            if measurement.value == 0:
+                self.off_body[device] = max(measurement.end_us, self.off_body.get(device, 0))
+            elif measurement.end_us > self.off_body.get(device, 0):
+                self.off_body.pop(device, None)
 
     def count(self, metric: str) -> int:
         """Return how often a metric came in this session, by the algorithm that told it most often."""

@@ -140,18 +140,25 @@ def age_s(ward: Ward, slot: str, now_us: int) -> float | None:
 
 
 def activity(state: SlotState, devices: list[dict[str, Any]], now_us: int) -> str:
-    """Return ``walking``, a posture, ``not walking``, or ``""`` where nothing that is worn could tell."""
+    """Return ``walking``, a posture, ``not walking``, ``unworn``, or ``""`` where nothing that is there could tell.
+
+    A sensor on a table lies as level as somebody in bed: what it said before it was off the body holds no more.
+    """
     cadence = state.best("cadence", "both")
     if cadence and cadence.value is not None and cadence.quality != "invalid" and _age(cadence, now_us) <= STALE_S:
         return "walking"
     contacts = (state.best("initial_contact", side) for side in ("left", "right", "both", "none"))
     if any(contact and _age(contact, now_us) <= CONTACT_S for contact in contacts):
         return "walking"
-    if not any(_shows_movement(device) for device in devices):
+    moving = [device for device in devices if _shows_movement(device)]
+    if not moving:
         return ""
     posture = state.best("posture", "none")  # told when it begins, and so of now however old it is
-    sure = posture is not None and posture.quality == "ok" and posture.value is not None
-    return POSTURES.get(round(posture.value), "not walking") if sure else "not walking"  # type: ignore[union-attr,arg-type]
+    if posture is not None and posture.quality == "ok" and posture.value is not None:
+        if any(state.off_body.get(device, 0) > posture.end_us for device in posture.devices):
+            return "unworn"
+        return POSTURES.get(round(posture.value), "not walking")
+    return "unworn" if all(device.get("id") in state.off_body for device in moving) else "not walking"
 
 
 def strides(state: SlotState, side: str) -> list[dict[str, Any]]:

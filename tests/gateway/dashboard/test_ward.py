@@ -206,6 +206,25 @@ def test_activity_is_walking_only_while_steps_are_new(ward: Ward, walker: Walker
     assert now_is(NOW + 6) == "not walking"
 
 
+def test_a_sensor_on_a_table_is_nobody_lying_in_bed(ward: Ward, walker: Walker) -> None:
+    quarter_s = 900.0
+    back = [device for device in walker.devices() if device["placement"] == "lower_back"]
+    of_back = {"devices": [back[0]["id"]], "placement": ["lower_back"]}
+    ward.on_message("status", "", status([walker], NOW, devices=back))
+
+    def told(metric: str, value: float, from_s: float, to_s: float) -> str:
+        send(ward, walker, [walker.measurement(metric, value, "none", from_s, to_s) | of_back])
+        return activity(ward.slot("bay-1"), ward.devices("bay-1"), round(to_s * MICRO))
+
+    at_s = NOW - 8 * quarter_s
+    assert told("wear_time", 0.25, at_s - quarter_s, at_s) == "not walking"
+    assert told("posture", 0, at_s, at_s) == "lying"
+    assert told("wear_time", 0.0, at_s, at_s + quarter_s) == "unworn"
+    assert told("posture", 1, at_s + 2 * quarter_s, at_s + 2 * quarter_s) == "sitting"  # somebody has put it on
+    assert told("wear_time", 0.25, at_s + 2 * quarter_s, at_s + 3 * quarter_s) == "sitting"
+    assert told("wear_time", 0.0, at_s + 3 * quarter_s, at_s + 4 * quarter_s) == "unworn"
+
+
 def test_a_heart_strap_alone_does_not_show_whether_somebody_walks(ward: Ward, walker: Walker) -> None:
     chest = [device for device in walker.devices() if device["placement"] == "chest"]
     ward.on_message("status", "", status([walker], NOW, devices=chest))
