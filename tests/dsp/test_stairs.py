@@ -13,12 +13,15 @@ from hypothesis import strategies as st
 
 from benchmarks.fifty_patients import heard
 from dsp.batch import Batch
+from dsp.foot.contacts import ALGORITHM as FOOT_ALGORITHM
 from dsp.foot.contacts import FootContacts
 from dsp.gait.gait import Contact, Walk
 from dsp.gait.window import Foot
 from dsp.lower_back.lower_back import LowerBack
 from dsp.lower_back.walk import LowerBackWalk, TimedEvent, timed_events
 from dsp.result import Result, Side
+from dsp.shank.contacts import ALGORITHM as SHANK_ALGORITHM
+from dsp.shank.contacts import ShankContacts
 from dsp.walk_tests.stairs import BY_BACK, NO_STEPS, NOT_MARKED, StairClimb
 from dsp.whole_recordings import find_stairs
 from simulators.clinic.patient import patients
@@ -33,7 +36,7 @@ pytestmark = pytest.mark.timeout(COLD_S)
 
 RATE_HZ = 100.0
 METRICS = {"ic": "initial_contact", "fc": "final_contact"}
-FEET = ("left_foot", "right_foot")
+FEET, SHANKS = ("left_foot", "right_foot"), ("left_shank", "right_shank")
 
 
 @cache
@@ -122,8 +125,11 @@ def of_whole_climb(places: tuple[str, ...]) -> dict[str, tuple[np.ndarray, np.nd
 
 def live(signals: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]], climb: StairClimb, chunk: int) -> list[Result]:
     """Return what a ward is told of the same samples as they come: each sensor in packets, up to what is decided."""
-    feet, walk, back, walked = FootContacts(), Walk(), LowerBack(), LowerBackWalk()
-    at = {place: (back.attach(RATE_HZ) if place == "lower_back" else feet.attach(RATE_HZ)) for place in signals}
+    on_shanks = "left_shank" in signals
+    legs: FootContacts | ShankContacts = ShankContacts() if on_shanks else FootContacts()
+    algorithm = SHANK_ALGORITHM if on_shanks else FOOT_ALGORITHM
+    walk, back, walked = Walk(contacts={"left": algorithm, "right": algorithm}), LowerBack(), LowerBackWalk()
+    at = {place: (back if place == "lower_back" else legs).attach(RATE_HZ) for place in signals}
     out: list[Result] = []
     for first in range(0, int(max(s[0][-1] for s in signals.values())) + 1, chunk):
         contacts, results = [], list[Result]()
@@ -135,10 +141,10 @@ def live(signals: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]], climb: S
             else:
                 side: Foot = "left" if place.startswith("left") else "right"
                 contacts += [
-                    Contact(side, int(e["kind"]), e["index"] / RATE_HZ, e["confidence"]) for e in feet.process(batch)
+                    Contact(side, int(e["kind"]), e["index"] / RATE_HZ, e["confidence"]) for e in legs.process(batch)
                 ]
-        if "left_foot" in at:
-            results += walk.process(contacts, None, float(np.min(feet.settled_all())) / RATE_HZ)
+        if len(at) > 1:
+            results += walk.process(contacts, None, float(np.min(legs.settled_all())) / RATE_HZ)
         out += climb.process(results)
     results = walk.finish()
     if "lower_back" in at:
@@ -152,7 +158,7 @@ def timed(events: np.ndarray) -> list[TimedEvent]:
 
 @settings(deadline=None, max_examples=12)
 @given(
-    st.integers(5, 700), st.sampled_from([FEET, ("lower_back",), (*FEET, "lower_back")]), st.booleans(),
+    st.integers(5, 700), st.sampled_from([FEET, SHANKS, ("lower_back",), (*FEET, "lower_back")]), st.booleans(),
     st.floats(0.0, 0.08), st.integers(0, 3),
 )  # fmt: skip
 def test_on_arrays_a_climb_is_what_a_ward_has_of_the_same_samples(
