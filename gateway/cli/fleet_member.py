@@ -15,7 +15,7 @@ from gateway.cli.options import known_drivers
 from gateway.fleet.agent import Agent
 from gateway.fleet.joining import JoinError
 from gateway.fleet.joining import join as join_fleet
-from gateway.fleet.member_folder import member_folder, trouble_of_configuration, trouble_of_folder
+from gateway.fleet.member_folder import FOLDER, member_folder, trouble_of_configuration, trouble_of_folder
 from gateway.model.usage import UsageError
 
 
@@ -48,6 +48,11 @@ def run_agent(config: Path, settings: Settings) -> None:
         agent = Agent(folder, config, settings.fleet, drivers=known_drivers())
     except FileNotFoundError:
         raise UsageError(f"this gateway is in no fleet: there is no {folder}; 'rehab-gateway fleet join' it") from None
+    except PermissionError:
+        raise UsageError(
+            f"{folder} is for an agent that is root (roll-outs.conf), and this one is not: have it be root's, or join"
+            f" once more with '--folder {settings.site.data / FOLDER}'"
+        ) from None
     except (OSError, ValueError, KeyError) as error:
         raise UsageError(f"{folder} cannot be used: {error}; join again") from None
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -28,6 +28,9 @@ ANSWER_WITHIN_S = 30.0
 """From the headers to the answer, of what is no stream."""
 READ_WITHIN_S = 20.0
 """Who does not read what we send for so long is gone: a live page has had forty newer states by then."""
+AHEAD_BYTES = 64 << 10
+"""That we take ahead of whoever reads, after which there is nothing more until most of it is read. With TLS it would be
+half a megabyte: whoever reads 20 kB a second would pass for one who reads nothing, and a live page get old states."""
 FRESH_S = 1.0
 """Whoever has just come will ask at once, if at all."""
 SWEEP_S = 0.5
@@ -135,6 +138,7 @@ class Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         assert self.inner is not None
         self._end = transport.abort
+        transport.set_write_buffer_limits(high=AHEAD_BYTES)
         self.inner.connection_made(transport)
         if self.ended:  # while TLS was made
             transport.abort()

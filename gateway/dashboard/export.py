@@ -25,7 +25,7 @@ HISTORY = web.AppKey("history file", Path)
 SUBJECT = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 TIME = re.compile(r"[0-9]{1,18}")
 PIECE_BYTES = 32 << 10
-"""Handed over at one time: who has not read it in time is gone, and somebody on a slow line reads 4 kB a second."""
+"""Handed over at one time: who has not read it in time is gone, and somebody on a slow line reads 5 kB a second."""
 NEEDED = "subject is needed, a pseudonym; from_us and to_us may be there, microseconds since 1970"
 
 

@@ -28,7 +28,8 @@ __all__ = ["MICRO", "SLOTS", "STALE_S", "STRIDES", "STRIDE_METRICS", "SlotState"
 
 AHEAD_S = 5.0  # a measurement may lie this much ahead of the clock that we have from the last status
 BACK_S = 60.0
-"""A gateway's word that is so much older than the last one by its own clock is no late one: its clock was set back."""
+"""A gateway's word that is so much older than the last one by its own clock is no late one: its clock was set back. Of
+one whose clock runs faster than ours that is more."""
 
 LARGEST = {"status": 16 << 20, "measurements": 1 << 20, "cycles": 256 << 10, "notices": 64 << 10,
            "ward": 1 << 20}  # fmt: skip
@@ -233,7 +234,7 @@ class Ward:
         else:
             self._heard_us = self._tick_us()
             if type(sent_us) is int:
-                if self._anchor is not None and sent_us < self.now_us() - BACK_S * MICRO:
+                if self._anchor is not None and sent_us < self.now_us() - BACK_S * max(1.0, self._speed) * MICRO:
                     self._slots.clear()  # its clock was set back: what is held would be newer than all that comes
                 self._anchor = (sent_us, self._heard_us)
                 self.clock_ahead_us = sent_us - self._clock_us()

@@ -12,6 +12,7 @@ import orjson
 
 from gateway.broker.answers import answer_topic
 from gateway.dashboard.feed import Feed, Message
+from gateway.ward.changes import CHANGES
 from gateway.ward.refusals import read_said
 from gateway.wire.topics import Topics
 
@@ -24,6 +25,8 @@ MOST_WAITING = 32
 
 BEFORE = "was"
 """The field of a change that says what stood there when the page was filled in (docs/mqtt.md, commands)."""
+
+ASK_FOR_IT = frozenset(name for name, change in CHANGES.items() if BEFORE in change.model_fields)
 
 Json = dict[str, Any]
 
@@ -76,14 +79,15 @@ class WardRequests:
     async def ask(self, feed: Feed, topics: Topics, name: str, payload: Json) -> Json:
         """Ask the gateway of these topics for a change and return the answer, whatever it says.
 
-        An older gateway takes no word of what stood there when the page was filled in, and is asked without.
+        An older gateway takes no word of what stood there when the page was filled in, and is asked without; for a
+        change of which that is never said, it stays refused.
 
         Raises:
             NotSentError: The gateway was not asked.
             NoAnswerError: It was, and did not answer.
         """
         answer = await self._ask(feed, topics, name, payload)
-        if BEFORE in payload and _knows_no(BEFORE, answer):
+        if BEFORE in payload and name in ASK_FOR_IT and _knows_no(BEFORE, answer):
             answer = await self._ask(feed, topics, name, {key: payload[key] for key in payload if key != BEFORE})
         return answer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from gzip import compress
 from time import monotonic
 from typing import Any, NamedTuple, Protocol
@@ -25,6 +25,8 @@ LARGEST_ANSWER = 64 << 20
 SMALL_ANSWER = 64 << 10
 """Bytes, unpacked, that are read of what a store has, and of an answer whose status says all but a sentence."""
 PIECE = 64 << 10
+SPAN_MS = 600_000
+"""Asked for at one time: what a large ward measures in ten minutes is 10 MB of answer."""
 TAKEN = 204
 """The one answer of all kinds of store that says yes (their documentation of the write API); a 200 is a web page's."""
 UNACCEPTABLE = frozenset({400, 422})
@@ -162,14 +164,14 @@ class LineWriter:
         """Return which of these the store does not have. Only VictoriaMetrics is asked: it alone answers early."""
         if self._settings.kind != "victoriametrics":
             return []
-        times = [_ms(row) for row in rows]
         there: set[_Key] = set()
         for gateway in {row.gateway for row in rows}:
             chosen = f'{{__name__=~".+_n",site={_quoted(site)},gateway={_quoted(gateway)}}}'
-            query = urlencode({
-                "match[]": chosen, "start": f"{min(times) / 1000 - 1:.3f}", "end": f"{max(times) / 1000 + 1:.3f}",
-            })  # fmt: skip
-            there |= self._exported(f"/api/v1/export?{query}")
+            for first, last in _spans(_ms(row) for row in rows if row.gateway == gateway):
+                query = urlencode({
+                    "match[]": chosen, "start": f"{first / 1000 - 1:.3f}", "end": f"{last / 1000 + 1:.3f}",
+                })  # fmt: skip
+                there |= self._exported(f"/api/v1/export?{query}")
         return [row for row in rows if _key(_labels(row, site), _ms(row)) not in there]
 
     def erase(self, site: str, subject: str, of: Mapping[str, str] | None = None) -> None:
@@ -355,6 +357,20 @@ def _key(labels: Mapping[str, str], ms: int) -> _Key:
 
 def _ms(row: Stored) -> int:
     return row.measurement.end_us // 1000
+
+
+def _spans(times: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the first and the last of times that lie within `SPAN_MS`, each time in one of them.
+
+    What one gateway measures now is written together with what another had before an outage of a day.
+    """
+    spans: list[tuple[int, int]] = []
+    for ms in sorted(times):
+        if spans and ms <= spans[-1][0] + SPAN_MS:
+            spans[-1] = (spans[-1][0], ms)
+        else:
+            spans.append((ms, ms))
+    return spans
 
 
 def _matcher(tags: Mapping[str, str]) -> str:

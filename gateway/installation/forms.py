@@ -63,14 +63,14 @@ def misfits(here: Mapping[str, tuple[Path, int]], program: Forms) -> list[str]:
 
 
 def _schema(path: Path) -> int | None:
-    if not path.exists() or not path.stat().st_size:
-        return None
     try:
+        if not path.stat().st_size:
+            return None
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_S)) as db:
             if not db.execute("SELECT 1 FROM sqlite_master").fetchone():
                 return None  # begun, and not made yet
             return int(db.execute("PRAGMA user_version").fetchone()[0])
-    except sqlite3.Error:
+    except (OSError, sqlite3.Error):
         return None
 
 

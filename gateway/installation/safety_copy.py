@@ -13,15 +13,19 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+from config import plain_file
 from gateway.installation.errors import RefusedError
 from gateway.machine import durable
 from gateway.machine.ownership import acting_as_owner_of
 
 FOLDER = "before-upgrade"
+PART = f".{FOLDER}.part"
+"""As long as it is not whole."""
 MAGIC = b"SQLite format 3\x00"
 SIDES = ("-wal", "-shm", "-journal", ".lock")
 OTHERS_MOST = 16 * 2**20
 """Larger than this, and it is no file that a program changes: a recording, a log."""
+LEFT_OUT = "  {}: left out, the gateway's user may not read it"
 SPARE = 256 * 2**20
 """Bytes that stay free: the ward goes on measuring."""
 PAGES = 4_096
@@ -39,20 +43,20 @@ def keep(data: Path, history: Path, config: Path, say: Callable[[str], None]) ->
         RefusedError: There is no room.
         OSError, sqlite3.Error: It cannot be read or written.
     """
+    shutil.rmtree(data / PART, ignore_errors=True)  # follows no link; a version of before left it as root's
     with acting_as_owner_of(data):
         return _keep(data, history, config, say)
 
 
 def _keep(data: Path, history: Path, config: Path, say: Callable[[str], None]) -> Path:
-    kept, part = data / FOLDER, data / f".{FOLDER}.part"
-    shutil.rmtree(part, ignore_errors=True)
+    kept, part = data / FOLDER, data / PART
     durable.remove_tree(kept)
-    sources = [*_files(data, say), *((history,) if history.exists() and history.parent != data else ())]
+    sources = [*_files(data, say), *((history,) if history.parent != data and _may_read(history, say) else ())]
     free = shutil.disk_usage(data).free - SPARE
     need = sum(path.stat().st_size for path in sources if path != history)
     if need > free:
         raise RefusedError(f"{data} has {free // MB} MB to spare, and the copies take {need // MB} MB: make room first")
-    size = history.stat().st_size if history.exists() else 0
+    size = history.stat().st_size if history in sources else 0
     if need + size > free:
         say(f"  no room for a copy of the history ({size // MB} MB): it is left out")
         sources.remove(history)
@@ -72,14 +76,25 @@ def _keep(data: Path, history: Path, config: Path, say: Callable[[str], None]) -
 
 def _files(folder: Path, say: Callable[[str], None]) -> Iterator[Path]:
     """Yield the files of a folder that are worth a copy: databases, and small ones."""
+    if not os.access(folder, os.R_OK | os.X_OK, effective_ids=True):
+        say(LEFT_OUT.format(folder))
+        return
     for path in sorted(folder.iterdir()):
         if path.is_symlink() or not path.is_file() or path.name.endswith(SIDES):
             continue
-        if not os.access(path, os.R_OK, effective_ids=True):
-            say(f"  {path}: left out, the gateway's user may not read it")
-            continue
-        if path.stat().st_size <= OTHERS_MOST or _is_database(path):
+        if _may_read(path, say) and (path.stat().st_size <= OTHERS_MOST or _is_database(path)):
             yield path
+
+
+def _may_read(path: Path, say: Callable[[str], None]) -> bool:
+    try:
+        plain_file.read(path, 0)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        say(LEFT_OUT.format(path))
+        return False
+    return True
 
 
 def _is_database(path: Path) -> bool:

@@ -33,10 +33,10 @@ def acting_as_owner_of(folder: Path) -> Iterator[None]:
         yield
         return
     group, groups = os.getegid(), os.getgroups()
-    os.setgroups([])
-    os.setegid(there.st_gid)
-    os.seteuid(there.st_uid)
     try:
+        os.setgroups([])
+        os.setegid(there.st_gid)
+        os.seteuid(there.st_uid)
         yield
     finally:
         os.seteuid(0)

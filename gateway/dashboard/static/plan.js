@@ -1,5 +1,6 @@
 // What is planned for somebody: the bands that a change is held against, and sessions a week.
 
+import { stop } from "./ask.js";
 import { change } from "./change.js";
 import { ask } from "./live.js";
 import { t } from "./texts.js";
@@ -21,6 +22,10 @@ export function plan(card) {
   const { id, bands, sessions_a_week: sessions } = card().bed.subject;
   const known = Object.entries(groups).map(([value, { population }]) => ({ value, text: `${value}: ${population}` }));
   const missing = bands && !groups[bands] ? [{ value: bands, text: t("plan.no_file_here", { bands }) }] : [];
+  // Only that is sent: what somebody else has planned meanwhile stays.
+  const different = ({ bands: group, sessions_a_week: n = 0 }) => ({
+    ...(group === (bands || NONE) ? {} : { bands: group }), ...(n === (sessions ?? 0) ? {} : { sessions_a_week: n }),
+  });
   return {
     title: t("plan.plan_for", { id }), action: t("plan.plan"),
     fields: [
@@ -30,11 +35,11 @@ export function plan(card) {
       { name: "sessions_a_week", label: t("plan.sessions_planned_a_week"), type: "number", min: 0, max: 50, step: 1, inputmode: "numeric", value: sessions,
         hint: t("plan.n0_no_number_planned") },
     ],
-    means: () => (card().bed?.subject?.id === id ? [] : [{ text: t("common.not_this_bed_any_more_2", { id }), stops: true }]),
-    // Only what differs: what somebody else has planned meanwhile stays.
-    send: ({ bands: group, sessions_a_week: n }, key) => change("plan", {
-      ...(group === (bands || NONE) ? {} : { bands: group }), ...((n ?? 0) === (sessions ?? 0) ? {} : { sessions_a_week: n ?? 0 }), subject: id,
-    }, key),
+    means: (values) => {
+      if (card().bed?.subject?.id !== id) return [stop(t("common.not_this_bed_any_more_2", { id }))];
+      return Object.keys(different(values)).length ? [] : [stop(t("changes.nothing_is_different_yet"))];
+    },
+    send: (values, key) => change("plan", { ...different(values), subject: id }, key),
     said: () => t("plan.plan_for_was_changed", { id }),
   };
 }

@@ -171,6 +171,20 @@ async def test_times_that_nobody_has_touched_are_not_corrected(context: BrowserC
     assert found["asked"] == [{"subject": "p-50", "session": "s-1", "was": "p-5"}]
 
 
+async def test_a_plan_says_what_differs_and_is_asked_for_only_then(context: BrowserContext, address: str) -> None:
+    page = await signed_in(context, address, "bed/bay-5")
+    await open_dialog(page, "Plan")
+    send = page.locator("#ask-send")
+    await expect(page.locator("#ask-warnings")).to_contain_text("Nothing is different yet.")
+    await expect(send).to_be_disabled()
+    await page.fill("#ask-sessions_a_week", "3")
+    await expect(send).to_be_enabled()
+    async with page.expect_request("**/api/ward/plan**") as asked:
+        await send.click()
+    assert (await asked.value).post_data_json == {"subject": "p-5", "sessions_a_week": 3}
+    await expect(page.locator("#change")).to_contain_text("p-5")
+
+
 async def test_a_dialog_for_somebody_who_has_gone_stops(context: BrowserContext, address: str) -> None:
     page = await signed_in(context, address, "bed/bay-4")
     await open_dialog(page, "Start a session")

@@ -336,3 +336,15 @@ def test_numbers_go_on_when_the_gateways_clock_was_set_back_and_nobody_heard_its
     assert [row["end_us"] for row in strides(ward.slot("bay-1"), "left")] == [round(back_s * MICRO)]
     ward.on_message("status", "", status([walker], back_s - 10))  # late, and no clock that was set
     assert strides(ward.slot("bay-1"), "left")
+
+
+def test_a_word_of_a_simulated_ward_that_comes_two_seconds_late_is_of_no_clock_that_was_set_back(
+    walker: Walker, clock: Clock
+) -> None:
+    """Two seconds of ours are two minutes of a clock that runs sixty times as fast."""
+    fast = Ward("gateway-1", speed=60.0, clock_us=clock, tick_us=clock)
+    fast.on_message("status", "", status([walker], NOW))
+    send(fast, walker, walker.stride("left", NOW))
+    clock.now_s += 3
+    fast.on_message("status", "", status([walker], NOW + 60))
+    assert strides(fast.slot("bay-1"), "left")

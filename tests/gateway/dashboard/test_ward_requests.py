@@ -13,7 +13,7 @@ from config.settings import Broker
 from gateway.broker.answers import name_at
 from gateway.dashboard.feed import Feed, Message
 from gateway.dashboard.ward_requests import WardRequests
-from gateway.ward.changes import Move
+from gateway.ward.changes import Discharge, Move
 from gateway.ward.refusals import RefusedError, named
 from gateway.ward.rules import valid
 from gateway.wire.topics import Topics
@@ -71,4 +71,13 @@ async def test_another_field_that_nobody_knows_stays_refused() -> None:
     gateway = Gateways(requests, MoveOfBefore)
     change = {"subject": "p-1", "bed": "bay-2", "wos": "bay-1"}
     answer = await requests.ask(cast("Feed", gateway), Topics("site", "ward"), "move", change)
+    assert (answer["ok"], len(gateway.heard)) == (False, 1)
+
+
+async def test_what_stood_there_is_left_out_of_no_change_that_does_not_ask_for_it() -> None:
+    """Whoever says it has the change depend on it, and would be told that it was made."""
+    requests = WardRequests("site", name="dashboard")
+    gateway = Gateways(requests, Discharge)
+    change = {"subject": "p-1", "was": "bay-1"}
+    answer = await requests.ask(cast("Feed", gateway), Topics("site", "ward"), "discharge", change)
     assert (answer["ok"], len(gateway.heard)) == (False, 1)

@@ -14,7 +14,10 @@ import pytest
 from config.loader import load
 from config.settings import Fleet, Settings, Site
 from gateway.cli.ending import USAGE
+from gateway.cli.fleet_member import run_agent
 from gateway.fleet.member_folder import FOLDER, member_folder, trouble_of_configuration, trouble_of_folder
+from gateway.machine.ownership import acting_as_owner_of
+from gateway.model.usage import UsageError
 from tests.gateway.fleet.hospital import INSTALL, Hospital
 from tests.open_place import SERVICE, as_root, open_place, service_folder
 
@@ -92,6 +95,16 @@ def test_run_s_user_reads_its_own_certificates_and_not_the_agent_s(hospital: Hos
     names = ("gateway.pem", "command.pem", "ca.pem", "agent.pem", "member.json")
     assert [may(own / name, "r") for name in names] == [True, True, True, False, False]
     assert not any(may(path, "w") for path in (own, *own.iterdir()))
+
+
+def test_an_agent_that_is_not_root_says_where_it_has_to_join_for_that(machine: Path) -> None:
+    own, data = machine / "lib/fleet", machine / "lib/data"
+    own.mkdir()
+    (own / "member.json").write_text("{}")
+    (own / "member.json").chmod(0o600)
+    settings = Settings(site=Site(data=data), fleet=Fleet(member_folder=own))
+    with acting_as_owner_of(data), pytest.raises(UsageError, match=f"join once more with '--folder {data / FOLDER}'"):
+        run_agent(machine / "etc/ward.toml", settings)
 
 
 def test_a_link_in_the_data_folder_has_nobody_join_elsewhere(hospital: Hospital, machine: Path) -> None:

@@ -21,6 +21,7 @@ from config.settings import Broker, Settings, Site, Store
 from config.settings import Historian as HistorianSettings
 from gateway.broker.link import backoff_s
 from gateway.delivery.publisher import Publisher
+from gateway.historian import store_writer
 from gateway.historian.copying import Copier
 from gateway.historian.historian import Historian
 from gateway.historian.store import LineWriter, RemoteStore, WriteError, line
@@ -601,3 +602,21 @@ def test_store_killed_and_back_has_everything_written_after(victoria_metrics: Ch
     remote.close()
     held = export(victoria_metrics.port)
     assert {key: held[key] for key in values(rows)} == pytest.approx(values(rows), rel=PRECISION)
+
+
+def test_what_a_ward_has_between_two_times_is_not_fetched_to_find_what_lies_at_them(
+    victoria_metrics: Child, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One gateway gets rid of what it had before an outage of a day while others go on: both are in one batch."""
+    monkeypatch.setattr(store_writer, "LARGEST_ANSWER", 100_000)
+    writer = LineWriter(Store(kind="victoriametrics", url=f"http://127.0.0.1:{victoria_metrics.port}"))
+    between = range(START_US // 1000 - 86_400_000, START_US // 1000 - 3_600_000, 10_000)
+    writer.write_lines([f"cadence,site=s,gateway=g-1 n=7i {ms}" for ms in between])
+    late = replace(measurement(), start_us=START_US - 86_400_000_000, end_us=START_US - 86_399_000_000)
+    now = [Stored(n, gateway, "0" * 16, n, measurement()) for n, gateway in enumerate(("g-1", "g-2"), 2)]
+    rows = [Stored(1, "g-2", "0" * 16, 1, late), *now]
+    writer.write_lines([line(row, "s") for row in rows])
+    urllib.request.urlopen(f"http://127.0.0.1:{victoria_metrics.port}/internal/force_flush").read()
+    another = Stored(9, "g-2", "0" * 16, 9, replace(late, end_us=late.end_us + 1000))
+    assert writer.missing([*rows, another], "s") == [another]
+    writer.close()

@@ -81,3 +81,22 @@ def test_as_the_owner_of_a_folder_root_reads_and_writes_what_that_user_may_and_i
     assert (made.st_uid, made.st_gid) == (SERVICE, SERVICE)
     with acting_as_owner_of(place):  # root's own
         assert os.geteuid() == 0
+
+
+def test_a_root_that_may_not_become_somebody_else_stays_what_it_was(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a unit without CAP_SETUID: it would go on with the groups of the other."""
+    service_folder(place / "data")
+    become = os.seteuid
+
+    def refuse(user: int) -> None:
+        if user:
+            raise PermissionError(1, "Operation not permitted")
+        become(user)
+
+    monkeypatch.setattr(os, "seteuid", refuse)
+    before = os.geteuid(), os.getegid(), os.getgroups()
+    with pytest.raises(PermissionError), acting_as_owner_of(place / "data"):
+        pytest.fail("it is nobody else")
+    assert (os.geteuid(), os.getegid(), os.getgroups()) == before
