@@ -155,7 +155,8 @@ def control(tree: Path, number: str) -> None:
     """Write what the package manager reads: what it needs, and what is done at installing and removing."""
     folder = tree / "DEBIAN"
     folder.mkdir()
-    size = sum(path.lstat().st_size for path in tree.rglob("*") if not path.is_symlink()) // 1024
+    files = (path for path in tree.rglob("*") if path.is_file() and not path.is_symlink())
+    size = sum(path.stat().st_size for path in files) // 1024  # a folder's own says how many files it ever had
     major, minor = run(PYTHON, "-c", "import sys; print(*sys.version_info[:2])").split()
     needs = ", ".join((f"python3 (>= {major}.{minor}), python3 (<< {major}.{int(minor) + 1}~)", *PROGRAMS))
     (folder / "control").write_text(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-from installer.build import compile_sources
+import pytest
+
+from installer.build import compile_sources, control
 
 FLAGS = slice(4, 8)
 BY_CONTENTS_UNCHECKED = (1).to_bytes(4, "little")
@@ -40,3 +43,21 @@ def test_modules_are_compiled_alike_whatever_was_loaded_before(tmp_path: Path) -
         assert made[-1][FLAGS] == BY_CONTENTS_UNCHECKED
         assert str(tmp_path).encode() not in made[-1]
     assert made[0] == made[1] == made[2]
+
+
+@pytest.mark.skipif(shutil.which("dpkg") is None, reason="needs Debian's dpkg")
+def test_what_was_in_a_folder_before_is_not_in_the_size_of_the_package(tmp_path: Path) -> None:
+    made = []
+    for name, before in (("first", 0), ("second", 2_000)):
+        folder = tmp_path / name / "lib"
+        folder.mkdir(parents=True)
+        passing = [folder / f"{number:0200d}" for number in range(before)]
+        for file in passing:
+            file.touch()
+        for file in passing:
+            file.unlink()
+        (folder / "module.py").write_bytes(bytes(5_000))
+        control(tmp_path / name, "0.1.0+deb12")
+        made.append((tmp_path / name / "DEBIAN" / "control").read_text("utf-8"))
+    assert made[0] == made[1]
+    assert "Installed-Size: 4\n" in made[0]
