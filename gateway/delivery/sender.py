@@ -174,7 +174,8 @@ class Sender:
             self._send(message, now)
         while self._room and (message := self._side.next_message(self._limits.largest, ending=ending)):
             self._send(message, now)
-        if self._outbox.life_ends:
+        # In this order: once the new life has begun, and perhaps it has since receipts were read, no life ends.
+        if self._outbox.life_ends or self._outbox.epoch != self._life.epoch:
             return
         if ending:
             while self._room and (rows := schedule.live(math.inf)):  # no row waits for its slot's second any more
@@ -231,12 +232,12 @@ class Sender:
 
     def _send(self, message: Outgoing, now: float) -> None:
         assert self._connection is not None
+        if message.epoch == self._life.epoch:
+            self._life.sent(message.numbers)  # or its halves are, whatever is known of this life by then
         if self._limits.is_too_large(message):
             self._make_smaller(message, now)
             return
         message.sent_at = now
-        if message.epoch == self._life.epoch:
-            self._life.sent(message.numbers)
         info = self._link.publish(
             self._connection, message.topic, message.payload, qos=1, retain=message.retain,
             correlation=message.correlation,

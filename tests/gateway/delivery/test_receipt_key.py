@@ -122,6 +122,28 @@ def test_of_a_life_that_ends_nothing_is_sent_that_may_get_another_number(
         assert max(numbers(server, epoch), default=0) <= given
 
 
+def test_nor_when_the_new_life_has_begun_before_anything_is_sent_again(
+    outbox: Outbox, server: WithholdingBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The writer is done in the time in which the sender goes from receipts to rows, on a busy machine."""
+    ended, contradicted = [], outbox.contradicted
+
+    def wait_for_the_new_life(epoch: str, stored: int, *, given: int) -> None:
+        contradicted(epoch, stored, given=given)
+        wait_until(lambda: outbox.epoch != epoch)
+
+    monkeypatch.setattr(outbox, "contradicted", wait_for_the_new_life)
+    with published(outbox, server.port):
+        for _ in range(10):
+            ended.append(outbox.epoch)
+            outbox.append(ward(3), urgent=True)
+            server.send(TOPICS.stored, Receipt(ended[-1], 10_000).encode())
+            wait_until(lambda: outbox.epoch != ended[-1])
+    for epoch in ended:
+        given = int(str(outbox.facts.get(f"moved {epoch}")).split()[0])
+        assert max(numbers(server, epoch), default=0) <= given
+
+
 def numbers(server: WithholdingBroker, epoch: str) -> list[int]:
     """Return the numbers of an epoch's measurements that came."""
     came = [each for seen in server.connections for each in seen.messages if "/measurements/" in each[0]]
