@@ -302,8 +302,8 @@ class Connections:
         ranks: dict[tuple[bool, bool, bool], Connection] = {}
         for one in self._open:  # the oldest of each rank
             if one.owner is None and (address is None or one.address == address):
-                has_had_time = one.since < before
-                ranks.setdefault((not has_had_time and not one.idle, one.asking, not has_had_time), one)
+                fresh = one.since >= before
+                ranks.setdefault((fresh and not one.idle, one.asking, fresh), one)
         if not ranks:
             return False
         self._end(ranks[min(ranks)], why)

@@ -105,7 +105,7 @@ def test_who_asks_goes_after_who_only_waits() -> None:
 
 
 def test_who_has_just_come_goes_after_whose_request_takes_long() -> None:
-    """Three hundred that send a body a byte at a time, and one behind the same address who wants a page."""
+    """Three hundred whose answers take long, and one behind the same address who wants a page."""
     place = Place()
     for _ in range(OF_ONE_ADDRESS):
         place.sure().begin_request(EMPTY_PAYLOAD)
@@ -380,9 +380,7 @@ async def test_who_gives_way_while_tls_is_made_takes_nobody_with_it(tmp_path: Pa
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*Authority(tmp_path / "ca").issue("localhost", server=True))
-    trust = ssl.create_default_context()
-    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
-    listens_at = free_port()
+    trust, listens_at = any_certificate(), free_port()
     door = Door(Telling(), lambda: Answering(tell_the_first), tls=context)
     await door.listen("127.0.0.1", listens_at)
     accepting = asyncio.create_task(door.run())
@@ -409,6 +407,11 @@ def speaks(request: pytest.FixtureRequest) -> tuple[str, ssl.SSLContext | None]:
     """Return how the dashboard of a test is spoken to."""
     if "plain" in request.node.name:
         return "http", None
+    return "https", any_certificate()
+
+
+def any_certificate() -> ssl.SSLContext:
+    """Return what trusts every server."""
     trust = ssl.create_default_context()
     trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
-    return "https", trust
+    return trust

@@ -109,36 +109,39 @@ def test_of_a_life_that_ends_nothing_is_sent_that_may_get_another_number(
     outbox: Outbox, server: WithholdingBroker
 ) -> None:
     """It would be stored twice: under its old number, and under that of the new life."""
-    ended = []
-    with published(outbox, server.port):
-        for _ in range(30):
-            ended.append(outbox.epoch)
-            outbox.append(ward(3), urgent=True)
-            server.send(TOPICS.stored, Receipt(ended[-1], 10_000).encode())
-            wait_until(lambda: outbox.epoch != ended[-1])
+    ended = end_lives(outbox, server, 30)
     assert sum(len(numbers(server, epoch)) for epoch in ended) > 30
-    for epoch in ended:
-        given = int(str(outbox.facts.get(f"moved {epoch}")).split()[0])
-        assert max(numbers(server, epoch), default=0) <= given
+    assert_sent_as_given(outbox, server, ended)
 
 
 def test_nor_when_the_new_life_has_begun_before_anything_is_sent_again(
     outbox: Outbox, server: WithholdingBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The writer is done in the time in which the sender goes from receipts to rows, on a busy machine."""
-    ended, contradicted = [], outbox.contradicted
+    contradicted = outbox.contradicted
 
     def wait_for_the_new_life(epoch: str, stored: int, *, given: int) -> None:
         contradicted(epoch, stored, given=given)
         wait_until(lambda: outbox.epoch != epoch)
 
     monkeypatch.setattr(outbox, "contradicted", wait_for_the_new_life)
+    assert_sent_as_given(outbox, server, end_lives(outbox, server, 10))
+
+
+def end_lives(outbox: Outbox, server: WithholdingBroker, count: int) -> list[str]:
+    """Have so many lives end by a receipt of what was never given, while something is sent; return their epochs."""
+    ended = []
     with published(outbox, server.port):
-        for _ in range(10):
+        for _ in range(count):
             ended.append(outbox.epoch)
             outbox.append(ward(3), urgent=True)
             server.send(TOPICS.stored, Receipt(ended[-1], 10_000).encode())
             wait_until(lambda: outbox.epoch != ended[-1])
+    return ended
+
+
+def assert_sent_as_given(outbox: Outbox, server: WithholdingBroker, ended: list[str]) -> None:
+    """Nothing came under the name of a life that ended but what it says it had given."""
     for epoch in ended:
         given = int(str(outbox.facts.get(f"moved {epoch}")).split()[0])
         assert max(numbers(server, epoch), default=0) <= given
