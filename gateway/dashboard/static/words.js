@@ -137,7 +137,7 @@ export function reading(metric, shown, now) {
 export const ACTIVITY = {
   walking: ["walking", "▶", t("words.walking")],
   ["not walking"]: ["still", "■", t("words.not_walking")],
-  unworn: ["none", "?", t("words.not_worn")],
+  unworn: ["none", "◌", t("words.not_worn")],
   lying: ["still", "▬", t("words.lying")],
   sitting: ["still", "◧", t("words.sitting")],
   standing: ["still", "▮", t("words.standing")],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -58,6 +59,30 @@ async def page(browser: Browser, address: str) -> AsyncIterator[Page]:
     yield made
     await context.close()
     assert troubles == []
+
+
+class Resting(Walker):
+    """Somebody who does not walk."""
+
+    def stride(self, side: str, end_s: float) -> list[dict[str, Any]]:
+        return []
+
+    def means(self, now_s: float) -> list[dict[str, Any]]:
+        return [self.measurement("heart_rate", 61.0, "none", now_s - 1.0, now_s)]
+
+
+async def test_a_tile_says_that_a_sensor_is_perhaps_not_worn(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    who = Resting(1)
+    with SimulatedGateway(settings.broker.port, [who], topics=topics) as simulated:
+        await page.goto(address)
+        seen = page.locator(".tile .activity")
+        now_s = time.time()
+        simulated.publish(who, [who.measurement("posture", 0, "none", now_s - 60, now_s - 60)])
+        await expect(seen).to_contain_text("Lying")
+        simulated.publish(who, [who.measurement("wear_time", 0, "none", now_s - 60, now_s - 1)])
+        await expect(seen).to_contain_text("Not worn?")
 
 
 async def test_a_tile_changes_a_patient_opens_and_the_strip_moves(
