@@ -32,6 +32,7 @@ STARTS_WITHIN_S = 60.0
 TRIES = 4
 WARD, OFFICE, CROWD = "127.0.0.2", "127.0.0.3", "127.0.0.66"
 """Where a nurse is, where somebody is whom nobody knows, and where one attacker is."""
+TLS_BEGINS = b"\x16"  # of a record of a handshake
 DESCRIPTORS = 1024  # what a service has unless it asks for more
 
 LARGEST = "/static/vendor/uPlot.esm.js"  # of the files of a page: most to send to who does not read
@@ -108,10 +109,11 @@ async def again(work: Callable[[], Awaitable[object]], pause_s: float = 0.0) -> 
         await asyncio.sleep(pause_s)
 
 
-async def half_open(port: int, address: str) -> None:
-    """Connect and say nothing until one is thrown out."""
+async def half_open(port: int, address: str, says: bytes = b"") -> None:
+    """Connect, say nothing or the beginning of something, and wait until one is thrown out."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
     try:
+        writer.write(says)
         await reader.read(1)
     finally:
         writer.transport.abort()
@@ -180,6 +182,8 @@ def attackers(name: str, port: int, wall: str) -> list[Callable[[], Awaitable[ob
     kinds: dict[str, list[Callable[[], Awaitable[object]]]] = {
         "half-open, one address": [lambda: half_open(port, CROWD)] * 1500,
         "half-open, 250 addresses": [lambda c=c: half_open(port, c.address) for c in many * 5],  # type: ignore[misc]
+        "one byte, one address": [lambda: half_open(port, CROWD, TLS_BEGINS)] * 1500,
+        "one byte, 250 addresses": [lambda c=c: half_open(port, c.address, TLS_BEGINS) for c in many * 5],  # type: ignore[misc]
         "slow headers": [lambda: trickle(one, head)] * 300,
         "slow headers, 250 addresses": [lambda c=c: trickle(c, head) for c in many],  # type: ignore[misc]
         "slow bodies": [lambda: trickle(one, body)] * 300,
@@ -196,10 +200,10 @@ def attackers(name: str, port: int, wall: str) -> list[Callable[[], Awaitable[ob
     return kinds[name]
 
 
-NAMES = ("half-open, one address", "half-open, 250 addresses", "slow headers", "slow headers, 250 addresses",
-         "slow bodies", "slow readers", "streams of one viewer", "streams never read", "wrong passwords",
-         "wrong passwords, 250 addresses", "wrong passwords of the nurse", "pages that are not there",
-         "large headers and bodies", "WebSockets")  # fmt: skip
+NAMES = ("half-open, one address", "half-open, 250 addresses", "one byte, one address", "one byte, 250 addresses",
+         "slow headers", "slow headers, 250 addresses", "slow bodies", "slow readers", "streams of one viewer",
+         "streams never read", "wrong passwords", "wrong passwords, 250 addresses", "wrong passwords of the nurse",
+         "pages that are not there", "large headers and bodies", "WebSockets")  # fmt: skip
 
 
 async def attack(name: str, port: int, wall: str) -> None:

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 BACKLOG = 4096
 """Connections that the kernel keeps for us, at most what it allows (net.core.somaxconn): what does not fit tries again
 after a second by itself (TCP), and a flood of a thousand would have a nurse wait for that second."""
+SILENT_S = 10
+"""The kernel keeps to itself who has connected and says nothing, so long at least (TCP_DEFER_ACCEPT, tcp(7)): a browser
+speaks first, with TLS and without it. A storm of such connections costs nobody a place, whatever their address."""
 AT_ONCE = 16
 """Connections accepted before others have a turn."""
 OUT_OF_RESOURCES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -154,6 +157,7 @@ def _listening(family: int, address: tuple[object, ...]) -> socket.socket:
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)  # of each that is accepted
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, SILENT_S)
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         made.bind(address)

@@ -300,6 +300,28 @@ async def test_half_open_connections_shut_nobody_out(port: int, request: pytest.
             half.close()
 
 
+async def test_who_says_nothing_takes_no_place_and_is_served_when_he_speaks(tmp_path: Path) -> None:
+    """Such as a browser that connects ahead of a click."""
+    connections, listens_at = Connections(), free_port()
+    door = Door(connections, lambda: Answering(lambda: None), tls=None)
+    await door.listen("127.0.0.1", listens_at)
+    accepting = asyncio.create_task(door.run())
+    try:
+        silent = [await asyncio.open_connection("127.0.0.1", listens_at) for _ in range(3)]
+        last = await asyncio.open_connection("127.0.0.1", listens_at)
+        for waiting, (reader, writer) in enumerate([last, *silent]):  # who came after them was accepted: they were not
+            writer.write(b"here\n")
+            async with asyncio.timeout(5):
+                assert await reader.readline() == b"here\n"
+            assert len(connections) == waiting + 1
+        for _, writer in [last, *silent]:
+            writer.transport.abort()
+    finally:
+        accepting.cancel()
+        await asyncio.gather(accepting, return_exceptions=True)
+        door.close()
+
+
 async def test_a_slow_form_and_a_slow_header_end_and_others_go_on(
     port: int, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
