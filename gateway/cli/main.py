@@ -31,7 +31,14 @@ from gateway.cli.ending import (
 from gateway.cli.fleet import fleet_app
 from gateway.cli.group import CommandGroup
 from gateway.cli.notices import notices_app
-from gateway.cli.options import ConfigFile, examples, known_drivers, load_settings
+from gateway.cli.options import (
+    ConfigFile,
+    examples,
+    history_folder,
+    known_drivers,
+    load_settings,
+    read_configuration,
+)
 from gateway.cli.session import session_app
 from gateway.cli.token import token_app
 from gateway.cli.ward import ward_app
@@ -173,7 +180,9 @@ def replay(
     """
     from gateway.cli.replay import replay as replay_recordings
     from gateway.cli.replay_trial import replay_trial
+    from gateway.machine.ownership import become_owner_of
 
+    become_owner_of(recordings[0].parent)
     if offsets:
         print_offsets(recordings, as_json=as_json, alone=config is None and against is None and not as_csv)
     if config is None:
@@ -182,7 +191,7 @@ def replay(
         raise typer.Exit(replay_recordings(recordings, as_json=as_json, against=against))
     if against is not None or (as_csv and as_json):
         raise UsageError("--config goes with one of --json and --csv, and not with --against")
-    raise typer.Exit(replay_trial(recordings, load_settings(config), as_json=as_json, as_csv=as_csv))
+    raise typer.Exit(replay_trial(recordings, read_configuration(config), as_json=as_json, as_csv=as_csv))
 
 
 @app.command(epilog=examples("rehab-gateway historian ward.toml  # the same file as 'run'"))
@@ -192,7 +201,7 @@ def historian(config: ConfigFile) -> None:
     From MQTT to the history (SQLite), and to a time-series store if one is configured;
     tells the gateway what is safe, so that its outbox can let go.
     """
-    settings = load_settings(config)
+    settings = load_settings(config, folder=history_folder)
     import asyncio
 
     from gateway.historian.historian import run_historian
@@ -258,7 +267,7 @@ def broker_acl(
     Everybody is known by the common name of a certificate. A gateway can only write its own
     topics; historian and dashboard read the site.
     """
-    settings = load_settings(config)
+    settings = read_configuration(config)
     from gateway.cli.acl import show as show_acl
 
     show_acl(settings, gateway or [], historian or [], dashboard or [], folder, home_assistant=home_assistant)

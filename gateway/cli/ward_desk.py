@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 import threading
 import time
@@ -18,7 +17,7 @@ from config.settings import Settings
 from gateway.broker.answers import answer_topic, name_at
 from gateway.broker.certificates import broker_for
 from gateway.broker.link import Incoming, Limits, Link
-from gateway.cli.options import known_drivers
+from gateway.cli.options import known_drivers, login_name
 from gateway.cli.terminal import Terminal
 from gateway.machine.file_lock import HeldError
 from gateway.machine.plain_text import printable
@@ -63,7 +62,7 @@ def change(settings: Settings, name: str, fields: Mapping[str, Any], *, by: str,
 def make_change(settings: Settings, name: str, fields: Mapping[str, Any], *, by: str) -> Json:
     """Make a change and return the answer; raises RefusedError, NoAnswerError."""
     given = {key: value for key, value in fields.items() if value not in (None, "")}
-    by = by or getpass.getuser()
+    by = by or login_name()
     ward = free_registry(settings)
     return _ask(settings, name, {**given, "by": by}) if ward is None else _write(ward, name, given, by)
 
@@ -79,7 +78,7 @@ def import_ward(settings: Settings, *, by: str, as_json: bool) -> None:
     if ward is None:
         raise RefusedError("the gateway runs, and this changes the whole ward: stop it first, or change bed by bed")
     with closing(ward):
-        after = ward.import_configuration(settings, at_us=_now_us(), by=by or getpass.getuser(), source=SOURCE)
+        after = ward.import_configuration(settings, at_us=_now_us(), by=by or login_name(), source=SOURCE)
     if as_json:
         sys.stdout.buffer.write(orjson.dumps({"number": after.number, "change": IMPORT}) + b"\n")
     else:

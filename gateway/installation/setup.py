@@ -19,6 +19,7 @@ from config.settings import Settings
 from gateway.installation.setup_files import CERTIFICATES, SECRETS, File, Place, plan
 from gateway.installation.setup_questions import Answers, id_from, parts
 from gateway.machine.file_lock import HeldError
+from gateway.machine.ownership import acting_as_owner_of
 from gateway.ward.kept_ward import KeptWard
 
 GROUP = "rehab-gateway"
@@ -191,6 +192,11 @@ def _make_folders(answers: Answers, place: Place) -> None:
 
 def _make_beds(settings: Settings, names: Sequence[str], say: Say) -> None:
     """Make the beds that are not there; who lies in them comes later."""
+    with acting_as_owner_of(settings.site.data):
+        _add_beds(settings, names, say)
+
+
+def _add_beds(settings: Settings, names: Sequence[str], say: Say) -> None:
     now_us = time.time_ns() // 1000
     try:
         ward = KeptWard(settings, at_us=now_us)

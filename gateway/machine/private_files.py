@@ -47,4 +47,6 @@ def restrict_umask() -> None:
 
 def create_private(path: Path) -> BinaryIO:
     """Open a new file to write bytes to, closed to others; raises FileExistsError if there is one."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE), "wb")
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE), "wb")
+    give_to_owner_of_folder(path)
+    return file
