@@ -41,7 +41,7 @@ def backup(settings: Settings, configuration: Path, folder: Path | None) -> None
 
 
 def restore(file: Path, key_file: Path | None, *, replace: bool, under: Path, look: bool) -> None:
-    """Put a backup back; raises UsageError, RestoreError, HeldError."""
+    """Put a backup back; raises UsageError, RestoreError."""
     say = partial(Terminal().print, soft_wrap=True)
     about = read_about(file)
     say(_title(about))

@@ -43,6 +43,7 @@ from gateway.cli.session import session_app
 from gateway.cli.token import token_app
 from gateway.cli.ward import ward_app
 from gateway.machine.journal import log_lines
+from gateway.machine.ownership import refuse_to_make
 from gateway.machine.plain_text import prepare_output, visible
 from gateway.model.usage import UsageError
 
@@ -102,6 +103,7 @@ def run(config: ConfigFile) -> None:
     until it says so, every measurement stays on this disk.
     """
     settings = load_settings(config)
+    refuse_to_make(settings.site.data)
     from gateway.run.run import run as run_gateway
 
     run_gateway(settings)
@@ -202,6 +204,7 @@ def historian(config: ConfigFile) -> None:
     tells the gateway what is safe, so that its outbox can let go.
     """
     settings = load_settings(config, folder=history_folder)
+    refuse_to_make(settings.site.data)
     import asyncio
 
     from gateway.historian.historian import run_historian
@@ -216,6 +219,7 @@ def dashboard(config: ConfigFile) -> None:
     Live over MQTT, the past from the history; on this machine only, and reading only.
     """
     settings = load_settings(config)
+    refuse_to_make(settings.site.data)
     from gateway.dashboard.server import run_dashboard
 
     run_dashboard(settings, ready=lambda address: typer.echo(f"The dashboard is at {address}"))

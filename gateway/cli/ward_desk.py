@@ -20,6 +20,7 @@ from gateway.broker.link import Incoming, Limits, Link
 from gateway.cli.options import known_drivers, login_name
 from gateway.cli.terminal import Terminal
 from gateway.machine.file_lock import HeldError
+from gateway.machine.ownership import refuse_to_make
 from gateway.machine.plain_text import printable
 from gateway.machine.set_aside import set_aside
 from gateway.run.asking import topic_of_before
@@ -99,6 +100,7 @@ def free_registry(settings: Settings) -> KeptWard | None:
     """Return the registry, held, where no gateway holds it; None where one does, or none is on this machine."""
     if not settings.site.data.exists() and not settings.broker.embedded:
         return None
+    refuse_to_make(settings.site.data)
     try:
         return KeptWard(
             settings, at_us=_now_us(), drivers=known_drivers(), ask_broker=lambda: topic_of_before(settings)

@@ -59,6 +59,8 @@ CUT_OFF = frozenset({
 })  # fmt: skip
 """What a stick says that was pulled out, and a share whose server is not reached. A full disk is none of it."""
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
 Say = Callable[[str], None]
 Pause = Callable[[float], None]
 
@@ -133,7 +135,7 @@ def make_backup(
     try:
         made = _make_though_cut_off(settings, configuration, folder, passphrase=passphrase, say=say, pause=pause)
     except (OSError, sqlite3.Error, SealedError, BackupError, LinkedError, StagedError) as error:
-        reason = _words(error)
+        reason = _words(error) + _room(error, folder, data)
         _note(data, BackupState(before.made_us, before.file, now_us, reason))
         raise BackupError(reason) from error
     finally:
@@ -378,6 +380,15 @@ def _sync_folder(folder: Path) -> None:
         return
     finally:
         os.close(number)
+
+
+def _room(error: Exception, *folders: Path) -> str:
+    """Return how much room there is where a backup is made, if that was why: the system says no name of it."""
+    if not isinstance(error, OSError) or error.errno not in FULL:
+        return ""
+    free = (f"{folder} has {shutil.disk_usage(folder).free / 1e6:.1f} MB free" for folder in folders)
+    needs = "a backup needs room for itself in the first, and for a copy of the history in the second"
+    return f": {', and '.join(free)}; {needs}"
 
 
 def _words(error: Exception) -> str:

@@ -30,7 +30,7 @@ from gateway.installation.archive import MANIFEST, Entry, read_archive
 from gateway.installation.backup_contents import SET_BEFORE
 from gateway.installation.sealed_file import SealedError, read_header
 from gateway.machine.durable import flush_folder
-from gateway.machine.file_lock import FileLock
+from gateway.machine.file_lock import FileLock, HeldError
 from gateway.machine.newer_file import NewerFileError
 from gateway.machine.ownership import acting_as_owner_of, folder_of
 from gateway.machine.staging import RESTORING, remove_left_over, staged
@@ -48,6 +48,7 @@ WRITTEN = ("outbox.db", "history.db", "ward.db")
 SIDES = ("-wal", "-shm", "-journal")
 SHOWN = 5
 FOLDER_MODE = 0o750
+STOP = "sudo systemctl stop rehab-gateway@run rehab-gateway@historian rehab-gateway@dashboard"
 USUAL_DATA = "/var/lib/rehab-gateway"
 LATEST_US = 2**53
 """The year 2255: a header is anybody's who has the file."""
@@ -114,7 +115,7 @@ def read_about(path: Path) -> Mapping[str, Any]:
 
 
 def restore(path: Path, *, passphrase: str, under: Path = Path("/"), replace: bool = False, say: Say) -> Restored:
-    """Put a backup back; raises RestoreError, HeldError, StagedError.
+    """Put a backup back; raises RestoreError, StagedError.
 
     Args:
         path: The backup.
@@ -149,6 +150,8 @@ def restore(path: Path, *, passphrase: str, under: Path = Path("/"), replace: bo
             _refuse_what_is_there(pieces, replace=replace)
             say(f"putting {len(entries)} files in place")
             aside = _put_in_place(pieces, near)
+        except HeldError as error:
+            raise RestoreError(f"{error}. First: {STOP}") from error
         except (OSError, sqlite3.Error) as error:
             raise RestoreError(f"it cannot be put back: {_words(error)}") from error
     return Restored(about, len(entries), unsent, aside)

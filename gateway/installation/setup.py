@@ -19,10 +19,10 @@ from config.settings import Settings
 from gateway.installation.setup_files import CERTIFICATES, SECRETS, File, Place, plan
 from gateway.installation.setup_questions import Answers, id_from, parts
 from gateway.machine.file_lock import HeldError
-from gateway.machine.ownership import acting_as_owner_of
+from gateway.machine.ownership import SERVICE, acting_as_owner_of
 from gateway.ward.kept_ward import KeptWard
 
-GROUP = "rehab-gateway"
+GROUP = SERVICE
 """User and group of the services, as the package makes them."""
 FOLDER_MODE = 0o750
 SERVICES = ("rehab-gateway@run", "rehab-gateway@historian", "rehab-gateway@dashboard")

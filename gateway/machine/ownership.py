@@ -7,9 +7,12 @@ import os
 import pwd
 import stat
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+SERVICE = "rehab-gateway"
+"""The user of the services, as the package makes it."""
+SYSTEMD = Path("/run/systemd/system")
 MOST_LINKS = 40
 """In one path, as the kernel has it."""
 
@@ -36,6 +39,18 @@ class ClosedProgramError(PermissionError):
         super().__init__(
             errno.EACCES, f"root does this as {name_of(user)}, whose {folder} is, and who may not read {closed}"
         )
+
+    def __str__(self) -> str:
+        return str(self.strerror)
+
+
+class NoFolderError(FileNotFoundError):
+    """There is no data folder, and root would make one for itself: the service could not use it."""
+
+    def __init__(self, folder: Path) -> None:
+        make = f"sudo install -d -o {SERVICE} -g {SERVICE} -m 750 {folder}"
+        words = f"there is no data folder {folder}: correct site.data, or make it for the service ({make})"
+        super().__init__(errno.ENOENT, words)
 
     def __str__(self) -> str:
         return str(self.strerror)
@@ -132,6 +147,17 @@ def _groups_of(there: os.stat_result) -> Sequence[int]:
         return os.getgrouplist(pwd.getpwuid(there.st_uid).pw_name, there.st_gid)
     except KeyError:
         return []
+
+
+def refuse_to_make(folder: Path) -> None:
+    """Raise NoFolderError where root would make a data folder, and systemd runs services that have a user of their own.
+
+    Elsewhere, as in a container of root's, it is root that measures.
+    """
+    if os.geteuid() == 0 and SYSTEMD.is_dir() and not folder.exists():
+        with suppress(KeyError):
+            pwd.getpwnam(SERVICE)
+            raise NoFolderError(folder)
 
 
 def who_else_may_change(path: Path) -> str:

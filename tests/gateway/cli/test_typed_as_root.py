@@ -25,10 +25,14 @@ embedded = false
 port = {port}
 [dashboard]
 users_file = "{place}/data/users.jsonl"
+[backup]
+folder = "{place}/backups"
+key_file = "{place}/secret"
 """
 SECRET = "nobody-reads-this-of-root"  # noqa: S105 - of nobody
 STAY_ROOT = {
     "fleet.py": "the desk's have mosquitto reload, 'join' and 'agent' write for root's agent: each acts for the data",
+    "setup.py": "certificates and keys are root's; beds are made by the data folder's owner",
     "installing.py": "backups, certificates and bundles have root's files, too: each acts for the data",
     "looking_back.py": "a report is written where somebody says",
     "main.py": "'broker-acl' writes what is mosquitto's; 'replay' is the owner of the recording's folder",
@@ -48,6 +52,7 @@ def place() -> Iterator[Path]:
             pass
         (made / "secret").write_text(SECRET)
         (made / "secret").chmod(0o600)
+        (made / "backups").mkdir(mode=0o700)
         yield made
 
 
@@ -72,6 +77,44 @@ def test_what_a_command_makes_is_the_service_s(place: Path) -> None:
     made = {path.relative_to(data) for path in data.rglob("*")}
     assert made > {Path(name) for name in ("ward.db", "users.jsonl", "tokens.jsonl", "history.db")}
     assert {(path.lstat().st_uid, path.lstat().st_gid) for path in (data, *data.rglob("*"))} == {(SERVICE, SERVICE)}
+
+
+def test_set_up_by_root_is_whole(place: Path) -> None:
+    answers = place / "answers.toml"
+    answers.write_text('[admin]\npassword = "kettle orbit plum sandal"\n[certificate]\nnames = ["localhost"]\n')
+    done = typed_by_root("setup", "--answers", answers, "--folder", place / "etc", "--data", place / "data")
+    assert done.returncode == 0, done.stderr
+    assert {path.stat().st_uid for path in (place / "etc").rglob("*")} == {0}
+    assert {path.stat().st_uid for path in (place / "data").rglob("*")} == {SERVICE}
+    done = typed_by_root("certificate", "renew", place / "etc/ward.toml", "--now")
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_answer_that_is_too_large_is_said_and_not_cut_off(place: Path) -> None:
+    with (place / "answer.pem").open("wb") as answer:
+        answer.write(b"x" * 1_000_001)
+    file = place / "ward.toml"
+    file.write_text(file.read_text().replace("[backup]", f'cert_file = "{place}/a"\nkey_file = "{place}/b"\n[backup]'))
+    done = typed_by_root("certificate", "install", file, place / "answer.pem")
+    assert done.returncode == 1
+    assert "answer.pem is too large to be a certificate: it has more than 1000000 bytes. Nothing was" in done.stderr
+
+
+def test_a_certificate_in_the_data_folder_is_put_there_as_its_owner(place: Path) -> None:
+    """The copy of the one before had a name that could be known before: root wrote through a link in its place."""
+    data, etc = place / "data", place / "etc"
+    answers = place / "answers.toml"
+    answers.write_text('[admin]\npassword = "kettle orbit plum sandal"\n[certificate]\nnames = ["localhost"]\n')
+    assert typed_by_root("setup", "--answers", answers, "--folder", etc, "--data", data).returncode == 0
+    certificates = data / "certificates"
+    (etc / "certificates").rename(certificates)
+    for path in (certificates, *certificates.iterdir()):
+        os.chown(path, SERVICE, SERVICE)
+    text = (etc / "ward.toml").read_text().replace(f"{etc}/certificates", str(certificates))
+    (etc / "ward.toml").write_text(text)
+    done = typed_by_root("certificate", "renew", etc / "ward.toml", "--now")
+    assert done.returncode == 0, done.stderr
+    assert {path.stat().st_uid for path in certificates.iterdir()} == {SERVICE}
 
 
 def test_a_link_in_the_data_folder_leads_root_nowhere(place: Path) -> None:
@@ -100,7 +143,7 @@ def test_a_database_of_root_s_is_not_read_through_a_link(place: Path) -> None:
     done = typed_by_root("ward", "show", place / "ward.toml")
     assert done.returncode == 1
     assert "unable to open database file" in done.stderr
-    assert sorted(path.name for path in place.iterdir()) == ["data", "other.db", "secret", "ward.toml"]
+    assert sorted(path.name for path in place.iterdir()) == ["backups", "data", "other.db", "secret", "ward.toml"]
 
 
 def test_a_history_elsewhere_is_acted_on_as_its_owner(place: Path) -> None:

@@ -18,12 +18,13 @@ from gateway.installation.restore import RestoreError, restore
 from gateway.installation.setup import set_up
 from gateway.installation.setup_answers import complete
 from gateway.installation.setup_files import Place
-from gateway.machine.file_lock import LockError
+from gateway.machine.file_lock import FileLock, LockError
 from gateway.machine.ownership import acting_as_owner_of
 from gateway.outbox.outbox import Outbox
 from gateway.status.backup_state import read_backup_state
 from tests.gateway.installation.whole_ward import PASSWORD
 from tests.open_place import SERVICE, as_root, open_place, service_folder
+from tests.small_disk import small_disk
 
 KEY = "ppw9-4wy4-nhmu"
 OF_AUTHORITY = "etc/certificates/authority.key"
@@ -154,6 +155,21 @@ def test_copies_of_a_backup_that_are_led_elsewhere_meanwhile_come_to_nothing(
     with pytest.raises(BackupError):
         back_up(place)
     assert not list(foreign.iterdir())
+
+
+def test_a_full_disk_is_named(place: Path) -> None:
+    with small_disk(place / "stick") as disk:
+        disk.fill()
+        disk.folder.chmod(0o755)
+        with pytest.raises(BackupError, match=f"{place}/stick has 0.0 MB free, and {place}/data has"):
+            back_up(place, "stick")
+    assert owners(place / "data") == {SERVICE}
+
+
+def test_a_restore_beside_a_gateway_says_what_to_stop(place: Path) -> None:
+    made = back_up(place)
+    with FileLock(place / "data/outbox.db", gateway="ward-1"), pytest.raises(RestoreError, match="sudo systemctl stop"):
+        restore(made.path, passphrase=KEY, replace=True, say=lambda _: None)
 
 
 def test_a_restore_gives_the_data_to_its_owner_and_to_nobody_what_is_root_s(place: Path) -> None:

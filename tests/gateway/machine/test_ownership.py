@@ -8,7 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from gateway.machine.ownership import acting_as_owner_of, who_else_may_change
+from gateway.machine import ownership
+from gateway.machine.ownership import (
+    NoFolderError,
+    NotAllowedError,
+    acting_as_owner_of,
+    folder_of,
+    refuse_to_make,
+    who_else_may_change,
+)
 from tests.open_place import SERVICE, as_root, open_place, service_folder
 
 pytestmark = as_root
@@ -97,6 +105,39 @@ def test_a_root_that_may_not_become_somebody_else_stays_what_it_was(
 
     monkeypatch.setattr(os, "seteuid", refuse)
     before = os.geteuid(), os.getegid(), os.getgroups()
-    with pytest.raises(PermissionError), acting_as_owner_of(place / "data"):
+    with pytest.raises(NotAllowedError, match="and may not become that user here"), acting_as_owner_of(place / "data"):
         pytest.fail("it is nobody else")
     assert (os.geteuid(), os.getegid(), os.getgroups()) == before
+
+
+def test_of_a_folder_that_is_not_there_the_owner_is_whoever_may_make_it(place: Path) -> None:
+    theirs = service_folder(place / "theirs")
+    with acting_as_owner_of(theirs / "a/b"):
+        assert os.geteuid() == SERVICE
+    with acting_as_owner_of(place / "a/b"):
+        assert os.geteuid() == 0
+
+
+def test_what_is_in_the_data_folder_is_its_owner_s_whatever_lies_on_the_way(place: Path) -> None:
+    data = service_folder(place / "data")
+    (place / "other").mkdir()
+    (data / "sub").symlink_to(place / "other")
+    (place / "way").symlink_to(data)
+    for inside in (data / "a", data / "x/y/a", data / "sub/a", place / "way/a"):
+        assert folder_of(inside, data) == data
+    assert folder_of(place / "way/a", place / "way") == place / "way"
+    for outside in (place / "a", place / "other/a", place / "database/a"):
+        assert folder_of(outside, data) == outside.parent
+
+
+def test_root_makes_no_data_folder_that_the_service_could_not_use(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ownership, "SYSTEMD", place)
+    monkeypatch.setattr(ownership, "SERVICE", "root")  # a user that every machine has
+    with pytest.raises(NoFolderError, match="make it for the service"):
+        refuse_to_make(place / "data")
+    refuse_to_make(place)
+    monkeypatch.setattr(ownership, "SERVICE", "nobody-of-this-name")
+    refuse_to_make(place / "data")  # a checkout, whoever runs it is whose it is
+    monkeypatch.setattr(ownership, "SERVICE", "root")
+    monkeypatch.setattr(ownership, "SYSTEMD", place / "none")
+    refuse_to_make(place / "data")  # a container of root's
