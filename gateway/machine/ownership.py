@@ -110,6 +110,23 @@ def acting_as_owner_of(folder: Path) -> Iterator[None]:
         os.setgroups(groups)
 
 
+@contextmanager
+def acting_as_who_typed() -> Iterator[None]:
+    """Have root be root for what it was told to read, within `acting_as_owner_of`; for others nothing is to be done."""
+    user, group = os.geteuid(), os.getegid()
+    if os.getuid() != 0 or user == 0:
+        yield
+        return
+    try:
+        os.seteuid(0)
+        os.setegid(os.getgid())
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(group)
+        os.seteuid(user)
+
+
 def become_owner_of(folder: Path) -> None:
     """Have a process of root be a folder's owner from now on, as `acting_as_owner_of` has it for a while.
 

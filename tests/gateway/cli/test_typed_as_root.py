@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from config.loader import load
+from gateway.fleet.mosquitto import reload
+from gateway.fleet.register import Register
 from gateway.history.history import History
 from gateway.machine.ownership import acting_as_owner_of
 from tests.open_place import ROOT, SERVICE, as_root, open_place, service_folder, typed_by_root
@@ -31,7 +33,7 @@ key_file = "{place}/secret"
 """
 SECRET = "nobody-reads-this-of-root"  # noqa: S105 - of nobody
 STAY_ROOT = {
-    "fleet.py": "the desk's have mosquitto reload, 'join' and 'agent' write for root's agent: each acts for the data",
+    "fleet.py": "the desk's have root tell mosquitto, and 'join' and 'agent' are of root's agent: each acts for the data",
     "setup.py": "certificates and keys are root's; beds are made by the data folder's owner",
     "installing.py": "backups, certificates and bundles have root's files, too: each acts for the data",
     "looking_back.py": "a report is written where somebody says",
@@ -144,6 +146,37 @@ def test_a_database_of_root_s_is_not_read_through_a_link(place: Path) -> None:
     assert done.returncode == 1
     assert "unable to open database file" in done.stderr
     assert sorted(path.name for path in place.iterdir()) == ["backups", "data", "other.db", "secret", "ward.toml"]
+
+
+def test_what_is_typed_at_the_desk_of_a_fleet_is_done_as_the_desk(place: Path) -> None:
+    """A package that is rolled out lies where only its administrator comes, and is read by whoever named it."""
+    desk, fleet = place / "ward.toml", place / "data/fleet"
+    assert typed_by_root("fleet", "init", desk, "--host", "127.0.0.1").returncode == 0
+    assert typed_by_root("fleet", "invite", desk, "ward-7").returncode == 0
+    with acting_as_owner_of(fleet), closing(Register(fleet)) as books:
+        used = books.invitation("ward-7")
+        assert used is not None
+        books.admit(used, "", b"", [], 1.0)
+    closed = place / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "pager.toml").write_text("[notices]\n")
+    words = ("fleet", "roll-out", desk, closed / "pager.toml", "--rings", "all", "--no-wait")
+    (fleet / "bundles").symlink_to(closed)
+    done = typed_by_root(*words)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Permission denied" in done.stderr
+    (fleet / "bundles").unlink()
+    done = typed_by_root(*words)
+    assert done.returncode == 0, done.stderr
+    assert (fleet / "bundles").is_dir()
+    assert {path.lstat().st_uid for path in fleet.rglob("*")} == {SERVICE}
+
+
+def test_mosquitto_is_told_by_root_what_the_desk_has_written(place: Path) -> None:
+    with acting_as_owner_of(place / "data"):
+        assert reload(["sh", "-c", f"id -u > {place}/told"]) == ""
+        assert os.geteuid() == SERVICE
+    assert (place / "told").read_text().split() == ["0"]
 
 
 def test_a_history_elsewhere_is_acted_on_as_its_owner(place: Path) -> None:
