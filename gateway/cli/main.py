@@ -43,7 +43,7 @@ from gateway.cli.session import session_app
 from gateway.cli.token import token_app
 from gateway.cli.ward import ward_app
 from gateway.machine.journal import log_lines
-from gateway.machine.ownership import refuse_to_make
+from gateway.machine.ownership import become_owner_of, refuse_to_make
 from gateway.machine.plain_text import prepare_output, visible
 from gateway.model.usage import UsageError
 
@@ -182,14 +182,12 @@ def replay(
     """
     from gateway.cli.replay import replay as replay_recordings
     from gateway.cli.replay_trial import replay_trial
-    from gateway.machine.ownership import become_owner_of
 
     become_owner_of(recordings[0].parent)
     if offsets:
         print_offsets(recordings, as_json=as_json, alone=config is None and against is None and not as_csv)
     if config is None:
-        if as_csv:
-            raise UsageError("--csv is for a comparison: give --config FILE too")
+        _refuse_csv(as_csv=as_csv)
         raise typer.Exit(replay_recordings(recordings, as_json=as_json, against=against))
     if against is not None or (as_csv and as_json):
         raise UsageError("--config goes with one of --json and --csv, and not with --against")
@@ -301,7 +299,10 @@ def warm_up(
     """
     if gently:
         os.nice(GENTLY)  # before all else: what is loaded for compiling is as much work as a gateway's own start
-    from dsp.kernel_cache import COMPILED, loaded, not_kept
+    from dsp.kernel_cache import COMPILED, cache_base, loaded, not_kept
+
+    if (base := cache_base()) is not None:
+        become_owner_of(base)  # the service writes there, and what is loaded from there is run
     from gateway.analysis.warm_up import PARTS, cache_folders, where
     from gateway.analysis.warm_up import warm_up as make_ready
 
@@ -325,6 +326,11 @@ def version() -> None:
     from importlib.metadata import version as version_of
 
     typer.echo(f"rehab-gateway {version_of('rehab-gateway')}, Python {platform.python_version()}, {platform.machine()}")
+
+
+def _refuse_csv(*, as_csv: bool) -> None:
+    if as_csv:
+        raise UsageError("--csv is for a comparison: give --config FILE too")
 
 
 def print_offsets(recordings: list[Path], *, as_json: bool, alone: bool) -> None:

@@ -76,10 +76,7 @@ def contents(
     Raises:
         LinkedError: One of the databases is a link: without it there would be no use in a backup.
     """
-    history = settings.history_file
-    with acting_as_owner_of(settings.site.data):
-        found = list(_of_data(settings, on_closed))
-    data = sorted(found, key=lambda path: (_rank(path, settings.site.data), path == history, str(path)))
+    history, data = settings.history_file, _in_order(settings, on_closed)
     groups = (
         *(("data", path, settings.site.data) for path in data if path != history),
         *(("data", path, path.parent) for path in (history,) if path.exists()),
@@ -96,9 +93,7 @@ def contents(
         source = path.resolve() if path in may_be_links else path
         of_services, vital = group == "data", path == history or path.name in FIRST
         if source.is_symlink():
-            if vital:
-                _refuse_link(path)
-            on_link(path)
+            _refuse_link(path) if vital else on_link(path)
             continue
         if not _is_file(source):
             continue
@@ -108,6 +103,14 @@ def contents(
         names.add(name)
         owners = settings.site.data if of_services else folder_of(source, settings.site.data)
         yield Content(name, path, source, owners, of_services, vital and of_services)
+
+
+def _in_order(settings: Settings, on_closed: OnPath) -> list[Path]:
+    """Return the files of the data folder: what is upstream first, and the history last."""
+    with acting_as_owner_of(settings.site.data):
+        found = list(_of_data(settings, on_closed))
+    history, data = settings.history_file, settings.site.data
+    return sorted(found, key=lambda path: (_rank(path, data), path == history, str(path)))
 
 
 def _is_inside(path: Path, folder: Path) -> bool:

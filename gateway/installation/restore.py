@@ -16,8 +16,8 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -130,11 +130,7 @@ def restore(path: Path, *, passphrase: str, under: Path = Path("/"), replace: bo
     _forget_what_lay_beside(path)
     with ExitStack() as held:
         near = _nearest(data)
-        try:
-            staging = held.enter_context(staged(near / RESTORING))
-        except OSError as error:
-            where = f"{near} cannot be written ({error.strerror})"
-            raise RestoreError(f"{where}: run this with sudo, or name another place (--under)") from error
+        staging = held.enter_context(_staged(near))
         say("reading the backup")
         try:
             copies = Copies(staging, near, held)
@@ -155,6 +151,17 @@ def restore(path: Path, *, passphrase: str, under: Path = Path("/"), replace: bo
         except (OSError, sqlite3.Error) as error:
             raise RestoreError(f"it cannot be put back: {_words(error)}") from error
     return Restored(about, len(entries), unsent, aside)
+
+
+@contextmanager
+def _staged(near: Path) -> Iterator[Path]:
+    with ExitStack() as held:
+        try:
+            staging = held.enter_context(staged(near / RESTORING))
+        except OSError as error:
+            where = f"{near} cannot be written ({error.strerror})"
+            raise RestoreError(f"{where}: run this with sudo, or name another place (--under)") from error
+        yield staging
 
 
 def _data_folder(about: Mapping[str, Any]) -> str:

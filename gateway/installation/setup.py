@@ -21,6 +21,7 @@ from gateway.installation.setup_questions import Answers, id_from, parts
 from gateway.machine.file_lock import HeldError
 from gateway.machine.ownership import SERVICE, acting_as_owner_of
 from gateway.ward.kept_ward import KeptWard
+from gateway.ward.registry import RegistryError
 
 GROUP = SERVICE
 """User and group of the services, as the package makes them."""
@@ -203,7 +204,11 @@ def _add_beds(settings: Settings, names: Sequence[str], say: Say) -> None:
     except HeldError:
         say("the gateway runs: beds are added on its page 'Beds'")
         return
-    except (OSError, sqlite3.Error) as error:  # files are written: their secrets have to be shown all the same
+    except (
+        OSError,
+        sqlite3.Error,
+        RegistryError,
+    ) as error:  # files are written: their secrets have to be shown all the same
         say(f"no beds were made ({error}): add them on the page 'Beds'")
         return
     with closing(ward):

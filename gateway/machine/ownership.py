@@ -97,17 +97,23 @@ def acting_as_owner_of(folder: Path) -> Iterator[None]:
         return
     group, groups = os.getegid(), os.getgroups()
     try:
-        try:
-            os.setgroups(_groups_of(there))
-            os.setegid(there.st_gid)
-            os.seteuid(there.st_uid)
-        except PermissionError as error:
-            raise NotAllowedError(folder, there.st_uid) from error
+        os.setgroups(_groups_of(there))
+        os.setegid(there.st_gid)
+        os.seteuid(there.st_uid)
+    except PermissionError as error:
+        with suppress(PermissionError):  # what was not allowed needs no way back
+            _be_root_again(group, groups)
+        raise NotAllowedError(folder, there.st_uid) from error
+    try:
         yield
     finally:
-        os.seteuid(0)
-        os.setegid(group)
-        os.setgroups(groups)
+        _be_root_again(group, groups)
+
+
+def _be_root_again(group: int, groups: Sequence[int]) -> None:
+    os.seteuid(0)
+    os.setegid(group)
+    os.setgroups(groups)
 
 
 @contextmanager

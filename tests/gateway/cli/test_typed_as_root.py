@@ -33,7 +33,7 @@ key_file = "{place}/secret"
 """
 SECRET = "nobody-reads-this-of-root"  # noqa: S105 - of nobody
 STAY_ROOT = {
-    "fleet.py": "the desk's have root tell mosquitto, and 'join' and 'agent' are of root's agent: each acts for the data",
+    "fleet.py": "the desk's have root tell mosquitto, 'join' and 'agent' are of root's agent: each acts for the data",
     "setup.py": "certificates and keys are root's; beds are made by the data folder's owner",
     "installing.py": "backups, certificates and bundles have root's files, too: each acts for the data",
     "looking_back.py": "a report is written where somebody says",
@@ -90,6 +90,16 @@ def test_set_up_by_root_is_whole(place: Path) -> None:
     assert {path.stat().st_uid for path in (place / "data").rglob("*")} == {SERVICE}
     done = typed_by_root("certificate", "renew", place / "etc/ward.toml", "--now")
     assert done.returncode == 0, done.stderr
+
+
+def test_a_ward_that_set_up_may_not_write_costs_no_secret_that_is_shown_once(place: Path) -> None:
+    answers = place / "answers.toml"
+    answers.write_text('[admin]\npassword = "kettle orbit plum sandal"\n[certificate]\nnames = ["localhost"]\n')
+    (place / "data/ward.db").symlink_to(place / "secret")
+    done = typed_by_root("setup", "--answers", answers, "--folder", place / "etc", "--data", place / "data")
+    assert done.returncode == 0, done.stderr
+    assert "no beds were made" in done.stdout
+    assert "key of the backups" in done.stdout
 
 
 def test_an_answer_that_is_too_large_is_said_and_not_cut_off(place: Path) -> None:

@@ -91,6 +91,23 @@ def test_as_the_owner_of_a_folder_root_reads_and_writes_what_that_user_may_and_i
         assert os.geteuid() == 0
 
 
+def test_a_root_that_may_not_even_change_its_groups_says_so(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a unit without CAP_SETGID: the way back is closed, too, and needs none."""
+    service_folder(place / "data")
+
+    def refuse(groups: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "setgroups", refuse)
+    with pytest.raises(NotAllowedError) as told, acting_as_owner_of(place / "data"):
+        pytest.fail("it is nobody else")
+    assert str(told.value) == (
+        f"root does this as user {SERVICE}, whose {place}/data is, and may not become that user here"
+    )
+    assert "CAP_SETUID and CAP_SETGID" in told.value.advice
+    assert os.geteuid() == 0
+
+
 def test_a_root_that_may_not_become_somebody_else_stays_what_it_was(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
