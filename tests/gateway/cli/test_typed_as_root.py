@@ -147,6 +147,15 @@ def test_a_link_in_the_data_folder_leads_root_nowhere(place: Path) -> None:
     assert SECRET.encode() not in (place / "support.zip").read_bytes()
 
 
+def test_what_root_has_made_there_the_doctor_of_root_sees_too(place: Path) -> None:
+    """It is root that types it, and the services that could not go on."""
+    (place / "data/outbox.db").write_bytes(b"")
+    (place / "data/outbox.db").chmod(0o640)
+    done = typed_by_root("doctor", place / "ward.toml")
+    assert f"{place}/data/outbox.db may not be written by this user" in done.stdout
+    assert f"sudo chown {SERVICE} {place}/data/outbox.db" in done.stdout
+
+
 def test_a_database_of_root_s_is_not_read_through_a_link(place: Path) -> None:
     with closing(sqlite3.connect(place / "other.db")) as db:
         db.execute("CREATE TABLE t (n)")
