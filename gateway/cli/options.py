@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,7 +42,13 @@ def history_folder(settings: Settings) -> Path:
     return settings.history_file.parent
 
 
-def load_settings(path: Path, *, strict: bool = False, folder: Callable[[Settings], Path] = data_folder) -> Settings:
+def load_settings(
+    path: Path,
+    *,
+    strict: bool = False,
+    folder: Callable[[Settings], Path] = data_folder,
+    groups: Sequence[str] = (),
+) -> Settings:
     """Load a configuration with the drivers there are, and be the data folder's owner where root typed the command.
 
     So a command does in that folder what its service could do itself, and leaves it nothing that it could not use. A
@@ -54,6 +60,7 @@ def load_settings(path: Path, *, strict: bool = False, folder: Callable[[Setting
         strict: Whether a key that is no setting is a mistake. Else it is said and left out: after a way back the file
             is that of a newer version, and a ward is not left unmeasured for it.
         folder: In which folder the command reads and writes, where that is not the data folder.
+        groups: In which groups it has to be besides its owner's own.
 
     Raises:
         ConfigError: The configuration is wrong.
@@ -61,7 +68,7 @@ def load_settings(path: Path, *, strict: bool = False, folder: Callable[[Setting
     """
     settings = read_configuration(path, strict=strict)
     os.environ.setdefault("LOGNAME", login_name())  # the audit has who typed it, whoever does it
-    become_owner_of(folder(settings))
+    become_owner_of(folder(settings), groups)
     return settings
 
 

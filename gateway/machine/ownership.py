@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import grp
 import os
 import pwd
 import stat
@@ -133,11 +134,15 @@ def acting_as_who_typed() -> Iterator[None]:
         os.seteuid(user)
 
 
-def become_owner_of(folder: Path) -> None:
+def become_owner_of(folder: Path, groups: Sequence[str] = ()) -> None:
     """Have a process of root be a folder's owner from now on, as `acting_as_owner_of` has it for a while.
 
     What root typed is done so as the service does it: what is made is the service's, and a link that lies there leads
     to nothing of root's. There is no way back. For others than root nothing is to be done.
+
+    Args:
+        folder: Whose owner.
+        groups: Names of groups that it is in besides, where the machine has them.
 
     Raises:
         NotAllowedError: This root may not become somebody else.
@@ -149,7 +154,7 @@ def become_owner_of(folder: Path) -> None:
     if there.st_uid == 0:
         return
     try:
-        os.setgroups(_groups_of(there))
+        os.setgroups([*_groups_of(there), *(each.gr_gid for each in grp.getgrall() if each.gr_name in groups)])
         os.setresgid(there.st_gid, there.st_gid, there.st_gid)
         os.setresuid(there.st_uid, there.st_uid, there.st_uid)
     except PermissionError as error:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from gateway.machine.ownership import (
     refuse_to_make,
     who_else_may_change,
 )
-from tests.open_place import SERVICE, as_root, open_place, service_folder
+from tests.open_place import ROOT, SERVICE, SYSTEM, as_root, open_place, service_folder
 
 pytestmark = as_root
 
@@ -133,6 +135,26 @@ def test_of_a_folder_that_is_not_there_the_owner_is_whoever_may_make_it(place: P
         assert os.geteuid() == SERVICE
     with acting_as_owner_of(place / "a/b"):
         assert os.geteuid() == 0
+
+
+@pytest.mark.skipif(not Path(SYSTEM).exists(), reason="needs the Python of Debian, which every user may read")
+def test_for_good_it_is_the_owner_s_with_groups_besides_and_nothing_leads_back(place: Path) -> None:
+    theirs = service_folder(place / "theirs")
+    words = f"""
+import os, sys
+sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from gateway.machine.ownership import become_owner_of
+become_owner_of(Path({str(theirs)!r}), ["dialout", "no-such-group"])
+print(os.getresuid(), os.getresgid(), os.getgroups())
+try:
+    os.seteuid(0)
+except PermissionError:
+    print("no way back")
+"""
+    done = subprocess.run([SYSTEM, "-c", words], capture_output=True, text=True, check=True, cwd="/")
+    group = grp.getgrnam("dialout").gr_gid
+    assert done.stdout.splitlines() == [f"{(SERVICE,) * 3} {(SERVICE,) * 3} [{group}]", "no way back"]
 
 
 def test_what_is_in_the_data_folder_is_its_owner_s_whatever_lies_on_the_way(place: Path) -> None:
