@@ -21,7 +21,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 
@@ -29,6 +29,7 @@ from config import plain_file
 from gateway.installation.archive import MANIFEST, Entry, read_archive
 from gateway.installation.backup_contents import SET_BEFORE
 from gateway.installation.sealed_file import SealedError, read_header
+from gateway.installation.unpacked import DATA, IN_MEMORY, Copies
 from gateway.machine.durable import flush_folder
 from gateway.machine.file_lock import FileLock, HeldError
 from gateway.machine.newer_file import NewerFileError
@@ -39,10 +40,7 @@ from gateway.outbox.move import move_on
 from gateway.ward.registry import Registry, RegistryError
 from gateway.ward.remembered import Recall
 
-DATA = "data/"
-"""What the names of all that is of the data begin with."""
 OUTBOX, WARD = f"{DATA}outbox.db", f"{DATA}ward.db"
-IN_MEMORY = Path("/proc/self/fd")
 WRITTEN = ("outbox.db", "history.db", "ward.db")
 """Databases that a process holds while it runs."""
 SIDES = ("-wal", "-shm", "-journal")
@@ -148,6 +146,9 @@ def restore(path: Path, *, passphrase: str, under: Path = Path("/"), replace: bo
             aside = _put_in_place(pieces, near)
         except HeldError as error:
             raise RestoreError(f"{error}. First: {STOP}") from error
+        except NewerFileError as error:
+            newer = f"it was made by version {about.get('version')}, whose files this one does not know"
+            raise RestoreError(f"{path}: {newer}: install that version, and restore with it") from error
         except (OSError, sqlite3.Error) as error:
             raise RestoreError(f"it cannot be put back: {_words(error)}") from error
     return Restored(about, len(entries), unsent, aside)
@@ -188,43 +189,6 @@ def _forget_what_lay_beside(path: Path) -> None:
     left = path.with_name(f".{path.name}.unpacked")
     if left.is_dir() and not left.is_symlink():
         shutil.rmtree(left, ignore_errors=True)
-
-
-class Copies:
-    """The unpacked files: those of the data in a folder, as its owner, all others in memory.
-
-    Args:
-        folder: For those of the data.
-        near: The folder that it is in.
-        held: What lets go of the memory.
-    """
-
-    def __init__(self, folder: Path, near: Path, held: ExitStack) -> None:
-        self._folder = folder
-        self._near = near
-        self._held = held
-        self._in_memory: dict[str, Path] = {}
-
-    def make(self, name: str) -> BinaryIO:
-        """Return a new file for a name of the archive; that leads nowhere here."""
-        if not name.startswith(DATA):
-            number = os.memfd_create("restored")
-            self._held.callback(os.close, number)
-            self._in_memory[name] = IN_MEMORY / str(number)
-            return os.fdopen(number, "wb", closefd=False)
-        with acting_as_owner_of(self._near):
-            return self.of(name).open("xb")
-
-    def of(self, name: str) -> Path:
-        """Return where the copy of a name is."""
-        return self._in_memory.get(name) or self._folder / hashlib.sha256(name.encode()).hexdigest()
-
-    def check(self, name: str) -> None:
-        """See that a database is whole; raises SealedError."""
-        with acting_as_owner_of(self._near), closing(sqlite3.connect(self.of(name))) as db:
-            (answer,) = db.execute("PRAGMA quick_check(1)").fetchone()
-        if answer != "ok":
-            raise SealedError(f"{name} is damaged: {answer}")
 
 
 def _piece(copy: Path, target: Path, entry: Entry, data: Path) -> Piece:
@@ -290,7 +254,7 @@ def _begin_new_life(pieces: list[Piece], staging: Path) -> int:
 def _doubt_ward(pieces: Sequence[Piece]) -> None:
     """Have the next start of the gateway say that who is in which bed is as it was, and may be so no more."""
     for piece in (piece for piece in pieces if piece.entry.name == WARD):
-        with suppress(RegistryError, NewerFileError), closing(Registry(piece.copy)) as ward:  # its start will tell
+        with suppress(RegistryError), closing(Registry(piece.copy)) as ward:  # its start will tell
             ward.apply(Recall(ward=ward.state), at_us=time.time_ns() // 1000, by="", source="restore")
 
 
