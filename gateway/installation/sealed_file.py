@@ -159,9 +159,7 @@ def read_header(file: BinaryIO) -> Header:
     """Read what a sealed file says of itself, and leave the file after it; raises SealedError."""
     if (begins := file.read(len(MAGIC))) != MAGIC:
         if begins[: len(OF_ALL)] == OF_ALL:
-            raise SealedError(
-                "a backup of another form: restore it with the version that made it, or a later one"
-            )
+            raise SealedError("a backup of another form: restore it with the version that made it, or a later one")
         raise SealedError("this is no backup of a rehab-gateway")
     line = file.readline(LARGEST_HEADER).removesuffix(b"\n")
     try:

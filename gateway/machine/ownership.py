@@ -172,7 +172,8 @@ def _nearest(folder: Path) -> Path:
 def _groups_of(there: os.stat_result) -> Sequence[int]:
     """Return the groups of a folder's owner, as at its own start: that of serial ports may be one."""
     try:
-        return os.getgrouplist(pwd.getpwuid(there.st_uid).pw_name, there.st_gid)
+        owner = pwd.getpwuid(there.st_uid)
+        return os.getgrouplist(owner.pw_name, owner.pw_gid)
     except KeyError:
         return []
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grp
 import os
+import pwd
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,6 +128,15 @@ def test_a_root_that_may_not_become_somebody_else_stays_what_it_was(
     with pytest.raises(NotAllowedError, match="and may not become that user here"), acting_as_owner_of(place / "data"):
         pytest.fail("it is nobody else")
     assert (os.geteuid(), os.getegid(), os.getgroups()) == before
+
+
+def test_the_owner_has_their_own_groups_whatever_group_the_folder_has(place: Path) -> None:
+    """By the first of them the services read the configuration."""
+    theirs, who = service_folder(place / "theirs"), pwd.getpwnam("daemon")
+    os.chown(theirs, who.pw_uid, SERVICE)
+    with acting_as_owner_of(theirs):
+        assert os.getegid() == SERVICE
+        assert who.pw_gid in os.getgroups()
 
 
 def test_of_a_folder_that_is_not_there_the_owner_is_whoever_may_make_it(place: Path) -> None:
