@@ -92,8 +92,7 @@ def acting_as_owner_of(folder: Path) -> Iterator[None]:
     Raises:
         NotAllowedError: This root may not become somebody else.
     """
-    there = _nearest(folder).stat()
-    if os.geteuid() != 0 or there.st_uid == 0:
+    if os.geteuid() != 0 or (there := _nearest(folder).stat()).st_uid == 0:
         yield
         return
     group, groups = os.getegid(), os.getgroups()
@@ -101,8 +100,8 @@ def acting_as_owner_of(folder: Path) -> Iterator[None]:
         os.setgroups(_groups_of(there))
         os.setegid(there.st_gid)
         os.seteuid(there.st_uid)
-    except PermissionError as error:
-        with suppress(PermissionError):  # what was not allowed needs no way back
+    except OSError as error:  # refused, or a user that a container does not know
+        with suppress(OSError):  # what was not allowed needs no way back
             _be_root_again(group, groups)
         raise NotAllowedError(folder, there.st_uid) from error
     try:
@@ -157,7 +156,7 @@ def become_owner_of(folder: Path, groups: Sequence[str] = ()) -> None:
         os.setgroups([*_groups_of(there), *(each.gr_gid for each in grp.getgrall() if each.gr_name in groups)])
         os.setresgid(there.st_gid, there.st_gid, there.st_gid)
         os.setresuid(there.st_uid, there.st_uid, there.st_uid)
-    except PermissionError as error:
+    except OSError as error:  # refused, or a user that a container does not know
         raise NotAllowedError(folder, there.st_uid) from error
     for file in (os.__file__, __file__):
         if not os.access(file, os.R_OK):

@@ -130,6 +130,12 @@ def test_a_root_that_may_not_become_somebody_else_stays_what_it_was(
     assert (os.geteuid(), os.getegid(), os.getgroups()) == before
 
 
+def test_whoever_is_not_root_is_asked_for_nothing(place: Path) -> None:
+    (place / "closed").mkdir(mode=0o700)
+    with acting_as_owner_of(service_folder(place / "theirs")), acting_as_owner_of(place / "closed/data"):
+        assert os.geteuid() == SERVICE
+
+
 def test_the_owner_has_their_own_groups_whatever_group_the_folder_has(place: Path) -> None:
     """By the first of them the services read the configuration."""
     theirs, who = service_folder(place / "theirs"), pwd.getpwnam("daemon")
