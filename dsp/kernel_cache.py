@@ -72,15 +72,29 @@ def shipped_base() -> Path:
 
 
 def cache_base() -> Path | None:
-    """Return the folder below which kernels are kept; None where the user has no home and nobody named a folder."""
+    """Return the folder below which kernels are kept.
+
+    None where nobody named a folder, and the user has no home, or may not enter what is said to be it: whoever goes on
+    as another user than the one who typed a command has that one's home in the environment.
+    """
     if named := os.environ.get("NUMBA_CACHE_DIR"):
         return Path(named)
-    if users := os.environ.get("XDG_CACHE_HOME"):
-        return Path(users) / "rehab-gateway"
     try:
-        return Path.home() / ".cache" / "rehab-gateway"
+        users = os.environ.get("XDG_CACHE_HOME")
+        caches = Path(users) if users else Path.home() / ".cache"
     except RuntimeError:  # HOME is not set, and the user id has no name
         return None
+    return caches / "rehab-gateway" if _may_be_entered(caches) else None
+
+
+def _may_be_entered(folder: Path) -> bool:
+    try:
+        (folder / "rehab-gateway").stat()
+    except PermissionError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 @cache

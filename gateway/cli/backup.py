@@ -16,6 +16,7 @@ from gateway.cli.terminal import Terminal
 from gateway.installation.backup import make_backup
 from gateway.installation.restore import read_about
 from gateway.installation.restore import restore as put_back
+from gateway.machine.ownership import acting_as_owner_of, folder_of
 from gateway.model.usage import UsageError
 
 MICRO = 1_000_000
@@ -29,15 +30,18 @@ def backup(settings: Settings, configuration: Path, folder: Path | None) -> None
     if settings.backup.key_file is None:
         raise UsageError("backups are encrypted: set backup.key_file in the configuration; 'setup' makes one")
     say = partial(Terminal().print, soft_wrap=True)
-    key = _key(settings.backup.key_file)
+    with acting_as_owner_of(folder_of(settings.backup.key_file, settings.site.data)):
+        key = _key(settings.backup.key_file)
     made = make_backup(settings, configuration, target.absolute(), passphrase=key, say=say)
     older = f"; {made.deleted} older deleted" if made.deleted else ""
     links = f"; {made.links} links were not followed" if made.links else ""
     say(f"{made.path}: {made.files} files, {made.bytes / 1e6:.1f} MB, read again and whole{older}{links}")
+    if made.lacks:
+        say(f"{made.lacks}. A notice says so, too.")
 
 
 def restore(file: Path, key_file: Path | None, *, replace: bool, under: Path, look: bool) -> None:
-    """Put a backup back; raises UsageError, RestoreError, HeldError."""
+    """Put a backup back; raises UsageError, RestoreError."""
     say = partial(Terminal().print, soft_wrap=True)
     about = read_about(file)
     say(_title(about))

@@ -23,6 +23,7 @@ from gateway.installation.setup_certificates import (
     names_of,
 )
 from gateway.installation.setup_files import AUTHORITY, EVERYBODY, GROUP, File
+from gateway.machine.ownership import acting_as_owner_of, folder_of
 from gateway.model.usage import UsageError
 
 ACTIONS = ("show", "renew", "install")
@@ -40,14 +41,22 @@ def certificate(settings: Settings, action: str, answer: Path | None, *, now: bo
     if action == "show":
         _show(cert)
     elif action == "renew":
-        _renew(cert, key, now=now)
+        _renew(settings, cert, key, now=now)
     elif answer is None:
         raise UsageError("which file? 'certificate install CONFIG FILE', with what the hospital has signed")
     else:
-        signed = plain_file.read(answer, LARGEST_BYTES)
+        signed = _answer(answer)
         names = check_answer(signed, key.read_bytes())
-        _put([File(cert, signed, EVERYBODY)])
+        _put(settings, [File(cert, signed, EVERYBODY)])
         Terminal().print(f"Installed, for {', '.join(names)}.", soft_wrap=True)
+
+
+def _answer(file: Path) -> bytes:
+    """Return what the hospital has signed; raises CertificateError, OSError."""
+    signed = plain_file.read(file, LARGEST_BYTES)
+    if len(signed) > LARGEST_BYTES:
+        raise CertificateError(f"{file} is too large to be a certificate: it has more than {LARGEST_BYTES} bytes")
+    return signed
 
 
 def _show(cert: Path) -> None:
@@ -61,7 +70,7 @@ def _show(cert: Path) -> None:
         console.print(f"signed by the ward's own authority, {authority}: renewed by itself", soft_wrap=True)
 
 
-def _renew(cert: Path, key: Path, *, now: bool) -> None:
+def _renew(settings: Settings, cert: Path, key: Path, *, now: bool) -> None:
     """Have the ward's own authority sign anew, where it is time for it or somebody says so."""
     console = Terminal()
     of = cert.with_name(f"{AUTHORITY}.pem")
@@ -73,14 +82,15 @@ def _renew(cert: Path, key: Path, *, now: bool) -> None:
         console.print(f"{cert} holds for {left} days: nothing to do before {RENEW_DAYS}.", soft_wrap=True)
         return
     pair = issue(Pair(of.read_bytes(), of.with_suffix(".key").read_bytes()), names_of(old))
-    _put([File(key, pair.key, GROUP), File(cert, pair.cert, EVERYBODY)])
+    _put(settings, [File(key, pair.key, GROUP), File(cert, pair.cert, EVERYBODY)])
     console.print(f"Renewed, until {ends(pair.cert):%-d %B %Y}.", soft_wrap=True)
 
 
-def _put(files: list[File]) -> None:
+def _put(settings: Settings, files: list[File]) -> None:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     for file in files:
-        write(file, stamp)
+        with acting_as_owner_of(folder_of(file.path, settings.site.data)):
+            write(file, stamp)
     if SYSTEMD.is_dir() and os.geteuid() == 0:
         run_all([RESTART], lambda words: Terminal().print(words, soft_wrap=True))
     else:

@@ -30,6 +30,7 @@ from gateway.cli.pace import affordable_speed, free_processors, is_much, slower
 from gateway.cli.terminal import Terminal
 from gateway.history.reader import HistoryReader
 from gateway.machine.file_lock import FileLock
+from gateway.machine.ownership import become_owner_of
 from gateway.machine.plain_text import visible
 from gateway.model.wall_correction import SLOT as CLOCK
 from gateway.wire.topics import Topics
@@ -122,6 +123,7 @@ def demo(*, for_s: float | None, beds: int, port: int, speed: float | None = Non
         folder = (data or Path(temporary)).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         try:
+            become_owner_of(folder)
             # Before its configuration is written: a demo that runs there reads that one.
             with FileLock(folder / "demo.toml", gateway="demo"):
                 return asyncio.run(_demo(console, folder, for_s=for_s, beds=beds, port=port, speed=speed))

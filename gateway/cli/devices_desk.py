@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack, closing
@@ -13,6 +12,7 @@ from config.settings import Settings
 from drivers.errors import LinkError
 from drivers.transport.radio_kinds import open_radios
 from drivers.transport.radios import Radios
+from gateway.cli.options import login_name
 from gateway.cli.ward_desk import Client, free_registry
 from gateway.pairing.desk import Desk, plain
 from gateway.pairing.worn import NobodyWorn
@@ -38,7 +38,7 @@ def do(settings: Settings, name: str, fields: Json, *, by: str) -> Json:
     given = {key: value for key, value in fields.items() if value not in (None, "", [])}
     ward = free_registry(settings)
     if ward is None:
-        return _ask(settings, f"devices-{name}", {**given, "by": by or getpass.getuser()})
+        return _ask(settings, f"devices-{name}", {**given, "by": by or login_name()})
     with closing(ward):  # held meanwhile: a gateway that starts now would want the same radio
         return asyncio.run(_do(settings, name, given, lambda: ward.state))
 

@@ -145,10 +145,16 @@ def _files(folder: Path) -> Iterator[Path]:
             yield path
 
 
-def count_backups(settings: Settings) -> int:
-    """Return how many backups of this gateway lie where they go: nobody can take anything out of one."""
+def old_backups(settings: Settings) -> str:
+    """Return what to know of the backups made until now, out of which nobody can take anything; empty without any."""
     folder = settings.backup.folder
-    return len(backups_of(folder, settings.site.gateway)) if folder is not None and folder.is_dir() else 0
+    if folder is None:
+        return ""
+    try:
+        found = f"{len(backups_of(folder, settings.site.gateway)) if folder.is_dir() else 0} in {folder}"
+    except PermissionError:  # root's, as 'setup' makes it
+        found = f"those in {folder}, into which only root may look"
+    return f"backups made until now still hold it ({found}): whoever restores one has to erase it again"
 
 
 def _names(path: Path, subject: str) -> bool:

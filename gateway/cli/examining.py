@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from gateway.cli.ending import FAILURE
-from gateway.cli.options import ConfigFile, examples, load_settings
+from gateway.cli.options import ConfigFile, examples, load_settings, read_configuration
 
 DECODE_EXAMPLES = examples(
     "rehab-gateway decode heart_rate 16 4b 00 04  # one notification",
@@ -46,7 +46,7 @@ def decode(
     from gateway.cli.decode import Captured, options_of
     from gateway.cli.decode import decode as decode_bytes
 
-    options = None if config is None else options_of(load_settings(config), driver, device)
+    options = None if config is None else options_of(read_configuration(config), driver, device)
     captured = Captured(text or (), capture)
     raise typer.Exit(decode_bytes(driver, data or [], file, as_json=as_json, options=options, captured=captured))
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.options import ConfigFile, examples, load_settings
+from gateway.cli.options import ConfigFile, examples, read_configuration
 
 GatewayName = Annotated[
     str, typer.Argument(metavar="NAME", help="Of the gateway: lower-case letters, digits, hyphens.")
@@ -54,7 +54,7 @@ def init(
     """Make the fleet's authority, the broker's certificate and configuration, and the desk's keys."""
     from gateway.cli.fleet_desk import init as make_fleet
 
-    make_fleet(load_settings(config), host, (port, enrol_port), historian or [], dashboard or [])
+    make_fleet(read_configuration(config), host, (port, enrol_port), historian or [], dashboard or [])
 
 
 @fleet_app.command(epilog=examples("rehab-gateway fleet desk central.toml  # until Ctrl-C"))
@@ -62,7 +62,7 @@ def desk(config: ConfigFile) -> None:
     """Answer who joins, hand out bundles, open ring after ring."""
     from gateway.cli.fleet_desk import run_desk
 
-    run_desk(load_settings(config))
+    run_desk(read_configuration(config))
 
 
 @fleet_app.command(
@@ -81,7 +81,7 @@ def invite(
     """Print a one-time code with which one gateway may join; it is kept nowhere."""
     from gateway.cli.fleet_desk import invite as make_invitation
 
-    make_invitation(load_settings(config), name, ring, minutes)
+    make_invitation(read_configuration(config), name, ring, minutes)
 
 
 @fleet_app.command(
@@ -109,7 +109,7 @@ def join(
     """Make this gateway's keys, have them signed, and write the settings that the fleet tells."""
     from gateway.cli.fleet_member import join as join_fleet
 
-    join_fleet(config, load_settings(config), name, code, broker, folder=folder)
+    join_fleet(config, read_configuration(config), name, code, broker, folder=folder)
 
 
 @fleet_app.command(epilog=examples("rehab-gateway fleet agent ward.toml  # until Ctrl-C"))
@@ -120,7 +120,7 @@ def agent(config: ConfigFile) -> None:
     """
     from gateway.cli.fleet_member import run_agent
 
-    run_agent(config, load_settings(config))
+    run_agent(config, read_configuration(config))
 
 
 @fleet_app.command(
@@ -159,7 +159,7 @@ def roll_out(
     from gateway.cli.fleet_roll_out import roll_out as begin
 
     wish = Wish(bundle, rings, version, older.strip(), soak_s=soak, within_s=within)
-    raise typer.Exit(begin(load_settings(config), wish, wait=wait))
+    raise typer.Exit(begin(read_configuration(config), wish, wait=wait))
 
 
 @fleet_app.command(epilog=examples("rehab-gateway fleet resume central.toml  # whoever failed tries again"))
@@ -167,7 +167,7 @@ def resume(config: ConfigFile) -> None:
     """Have a roll-out that was stopped or aborted go on."""
     from gateway.cli.fleet_roll_out import resume as go_on
 
-    go_on(load_settings(config))
+    go_on(read_configuration(config))
 
 
 @fleet_app.command(epilog=examples("rehab-gateway fleet abort central.toml  # nobody else takes it"))
@@ -175,7 +175,7 @@ def abort(config: ConfigFile) -> None:
     """Have nobody else take the present roll-out; who has it keeps it."""
     from gateway.cli.fleet_roll_out import abort as end
 
-    end(load_settings(config))
+    end(read_configuration(config))
 
 
 @fleet_app.command(epilog=examples("rehab-gateway fleet ring central.toml ward-7 first"))
@@ -183,7 +183,7 @@ def ring(config: ConfigFile, name: GatewayName, ring: Annotated[str, typer.Argum
     """Put a gateway into another ring."""
     from gateway.cli.fleet_desk import set_ring
 
-    set_ring(load_settings(config), name, ring)
+    set_ring(read_configuration(config), name, ring)
 
 
 @fleet_app.command(epilog=examples("rehab-gateway fleet revoke central.toml ward-7 --why stolen"))
@@ -199,7 +199,7 @@ def revoke(
     """
     from gateway.cli.fleet_desk import revoke as take_out
 
-    raise typer.Exit(take_out(load_settings(config), name, why))
+    raise typer.Exit(take_out(read_configuration(config), name, why))
 
 
 @fleet_app.command("list", epilog=examples("rehab-gateway fleet list central.toml --json | jq .members"))
@@ -207,4 +207,4 @@ def list_(config: ConfigFile, *, as_json: AsJson = False) -> None:
     """Show who is in the fleet, who is invited, and how the roll-out goes."""
     from gateway.cli.fleet_desk import show
 
-    show(load_settings(config), as_json=as_json)
+    show(read_configuration(config), as_json=as_json)

@@ -30,6 +30,7 @@ from gateway.fleet.health import MICRO
 from gateway.fleet.members import FleetFolder
 from gateway.fleet.overview import overview
 from gateway.fleet.roll_outs import RollOuts
+from gateway.machine.ownership import acting_as_owner_of
 from gateway.model.usage import UsageError
 
 LOOK_AGAIN_S = 2.0
@@ -45,9 +46,17 @@ def folder_of(settings: Settings) -> Path:
 def opened(settings: Settings, *, waiting: bool = False) -> Iterator[FleetFolder]:
     """Open the fleet; raises UsageError where there is none, or, unless somebody waits for it, where its disk refuses.
 
+    Root is the folder's owner meanwhile, the desk's user.
+
     Raises:
         OSError, sqlite3.OperationalError: The disk refuses, and ``waiting`` is true.
     """
+    with acting_as_owner_of(folder_of(settings)), _opened(settings, waiting=waiting) as fleet:
+        yield fleet
+
+
+@contextmanager
+def _opened(settings: Settings, *, waiting: bool) -> Iterator[FleetFolder]:
     folder = folder_of(settings)
     try:
         fleet = FleetFolder(folder, settings.fleet.reload_command)
@@ -77,7 +86,8 @@ def init(
         raise UsageError("--port and --enrol-port are two")
     folder = folder_of(settings)
     try:
-        begin(folder, settings.site.site, hosts=hosts, ports=ports, historians=historians, dashboards=dashboards)
+        with acting_as_owner_of(folder):
+            begin(folder, settings.site.site, hosts=hosts, ports=ports, historians=historians, dashboards=dashboards)
     except BegunError as error:
         raise UsageError(str(error)) from None
     typer.echo(f"The fleet of {settings.site.site} is in {folder}. Keep a copy of ca.key and plan.key in a safe place.")

@@ -6,6 +6,7 @@ import shutil
 import time
 import tomllib
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,10 +26,12 @@ from gateway.fleet.roll_outs import BusyError, RollOuts
 from gateway.installation.errors import RefusedError
 from gateway.installation.one_file import SUFFIX, pack
 from gateway.machine.file_sum import sum_of_file
-from gateway.machine.ownership import give_to_owner_of_folder
+from gateway.machine.ownership import acting_as_who_typed
 from gateway.model.usage import UsageError
 
 LOOK_S = 1.0
+Reading = Callable[[], AbstractContextManager[None]]
+"""As whom a file is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,7 @@ def roll_out(settings: Settings, wish: Wish, *, wait: bool) -> int:
         if not ring_of:
             raise UsageError("nobody is in the fleet yet: 'rehab-gateway fleet invite' a gateway first")
         try:
-            path = _in_one_file(fleet, path)
-            described = _described(path, wish)
-            kept = _kept(fleet, path, described)
+            described, kept = _taken(fleet, path, wish)
             chosen = rings_of([name.strip() for name in wish.rings.split(",") if name.strip()], ring_of)
             number = RollOuts(fleet.register).begin(
                 kept, described, chosen, soak_s=wish.soak_s, within_s=wish.within_s, now_s=time.time()
@@ -96,6 +97,19 @@ def _changed(settings: Settings, change: Callable[[RollOuts], RollOut]) -> RollO
             raise UsageError(str(error)) from None
 
 
+def _taken(fleet: FleetFolder, typed: Path, wish: Wish) -> tuple[Bundle, Path]:
+    """Return what a plan says of a file, and the desk's own copy of it.
+
+    What was named is read by whoever named it: it may lie where the desk's user does not come. What lies in the desk's
+    folder is read as that user, who could put a link in its place.
+    """
+    path = _in_one_file(fleet, typed)
+    reading: Reading = acting_as_who_typed if path == typed else nullcontext
+    with reading():
+        described = _described(path, wish)
+    return described, _kept(fleet, path, described, reading)
+
+
 def _in_one_file(fleet: FleetFolder, path: Path) -> Path:
     """Return a package with its list of sums and who signed it, as one file; anything else as it is."""
     if path.suffix != ".deb":
@@ -123,17 +137,18 @@ def _described(path: Path, wish: Wish) -> Bundle:
     return describe(path, "configuration", wish.version or path.stem)
 
 
-def _kept(fleet: FleetFolder, path: Path, bundle: Bundle) -> Path:
+def _kept(fleet: FleetFolder, path: Path, bundle: Bundle, reading: Reading) -> Path:
     """Return the desk's own copy: what is changed after this is not what is handed out."""
     folder = fleet.folder / "bundles"
     folder.mkdir(exist_ok=True, mode=0o750)
-    give_to_owner_of_folder(folder)
     kept = folder / f"{bundle.sha256[:16]}-{bundle.file}"
     if not kept.exists():
         part = folder / f".{kept.name}.part"
         try:
-            shutil.copyfile(path, part)
-            give_to_owner_of_folder(part)
+            with reading():
+                file = path.open("rb")
+            with file, part.open("wb") as copy:
+                shutil.copyfileobj(file, copy)
             part.replace(kept)  # one that was cut off in the middle is never taken for a copy
         finally:
             part.unlink(missing_ok=True)

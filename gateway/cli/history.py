@@ -21,12 +21,12 @@ from rich.text import Text
 from config.settings import Settings
 from gateway.cli.erasure_places import (
     Places,
-    count_backups,
     erase_looks,
     erase_remotely,
     erase_ward,
     find_files,
     find_topics,
+    old_backups,
 )
 from gateway.cli.history_verifying import verify_history
 from gateway.cli.terminal import Terminal
@@ -125,11 +125,8 @@ def _erase(console: Terminal, settings: Settings, path: Path, subject: str, dele
         console.print(Text.assemble(("▲ not reached: ", "bold red"), line), soft_wrap=True)
     if not unreached:
         console.print(Text.assemble(("● ", "bold green"), "Nothing of it is left that could be looked at."))
-    if settings.backup.folder is not None:
-        console.print(Text(
-            f"· backups made until now still hold it ({count_backups(settings)} in {settings.backup.folder}): whoever"
-            " restores one has to erase it again"
-        ), soft_wrap=True)  # fmt: skip
+    if backups := old_backups(settings):
+        console.print(Text(f"· {backups}"), soft_wrap=True)
     return NOT_ALL if unreached else DONE
 
 

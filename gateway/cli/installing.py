@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.options import ConfigFile, examples, load_settings
+from gateway.cli.options import ConfigFile, examples, read_configuration
 
 FOLDER = Path("/etc/rehab-gateway")
 DATA = Path("/var/lib/rehab-gateway")
@@ -71,7 +71,7 @@ def certificate(
     """
     from gateway.cli.certificate import certificate as look_after
 
-    look_after(load_settings(config), action, answer, now=now)
+    look_after(read_configuration(config), action, answer, now=now)
 
 
 BACKUP_EXAMPLES = examples(
@@ -93,7 +93,7 @@ def backup(
     """
     from gateway.cli.backup import backup as make
 
-    make(load_settings(config), config, folder)
+    make(read_configuration(config), config, folder)
 
 
 RESTORE_EXAMPLES = examples(
@@ -137,7 +137,7 @@ def support_bundle(
     """
     from gateway.cli.support import support_bundle as make
 
-    make(load_settings(config), config, file)
+    make(read_configuration(config), config, file)
 
 
 def add_to(app: typer.Typer) -> None:

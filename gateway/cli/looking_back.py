@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gateway.cli.options import ConfigFile, examples, load_settings
+from gateway.cli.options import ConfigFile, examples, history_folder, load_settings, read_configuration
 from gateway.model.usage import UsageError
 
 AUDIT_EXAMPLES = examples(
@@ -32,7 +32,7 @@ def audit(
     *action, config = words
     if [str(word) for word in action] not in ([], ["verify"]):
         raise UsageError("say 'audit CONFIG', or 'audit verify CONFIG'")
-    settings = load_settings(config)
+    settings = load_settings(config, folder=history_folder)
     if action:
         from gateway.cli.verifying import verify
 
@@ -119,7 +119,7 @@ def history(
     apart, retained curves and the remote store; what it cannot reach is listed, and status is 1:
     do it again then. The historian may run. What comes late of the subject is refused.
     """
-    settings = load_settings(config)
+    settings = load_settings(config, folder=history_folder)
     from gateway.cli.history import history as see_to_history
 
     options = {"yes": yes, "dry_run": dry_run, "delete_files": delete_files, "confirm": confirm}
@@ -147,7 +147,7 @@ def report(
 
     Run this where the history is. What a change is held against is chosen by 'ward plan'.
     """
-    settings = load_settings(config)
+    settings = read_configuration(config)
     from gateway.cli.report import write
     from gateway.results.report import Wanted
 
@@ -174,7 +174,7 @@ def trend(
 
     Run this where the history is. Gaps stay gaps: a time without a measurement has no line.
     """
-    settings = load_settings(config)
+    settings = load_settings(config, folder=history_folder)
     from gateway.cli.report import print_trend
 
     print_trend(settings, subject, days=days, metric=metric, by=by, as_json=as_json)
@@ -200,7 +200,7 @@ def days(
     Outcomes of bouts have the names of Mobilise-D. A day that was worn for less than ten hours
     is marked, and is no part of its week. Run this where the history is.
     """
-    settings = load_settings(config)
+    settings = load_settings(config, folder=history_folder)
     from gateway.cli.days import print_days
 
     print_days(settings, subject, back=back, as_json=as_json, as_csv=as_csv)

@@ -31,16 +31,25 @@ from gateway.cli.ending import (
 from gateway.cli.fleet import fleet_app
 from gateway.cli.group import CommandGroup
 from gateway.cli.notices import notices_app
-from gateway.cli.options import ConfigFile, examples, known_drivers, load_settings
+from gateway.cli.options import (
+    ConfigFile,
+    examples,
+    history_folder,
+    known_drivers,
+    load_settings,
+    read_configuration,
+)
 from gateway.cli.session import session_app
 from gateway.cli.token import token_app
 from gateway.cli.ward import ward_app
 from gateway.machine.journal import log_lines
+from gateway.machine.ownership import become_owner_of, refuse_to_make
 from gateway.machine.plain_text import prepare_output, visible
 from gateway.model.usage import UsageError
 
 __all__ = ["app", "known_drivers", "load_settings", "main"]
 
+OF_DEVICES = ("dialout", "bluetooth")  # groups, as the unit of 'run' gives them
 GENTLY = 10  # of 19: others go first, and yet it gets on
 
 app = typer.Typer(
@@ -94,7 +103,8 @@ def run(config: ConfigFile) -> None:
     Needs a historian somewhere (on this machine or in the hospital) that stores what is sent;
     until it says so, every measurement stays on this disk.
     """
-    settings = load_settings(config)
+    settings = load_settings(config, groups=OF_DEVICES)
+    refuse_to_make(settings.site.data)
     from gateway.run.run import run as run_gateway
 
     run_gateway(settings)
@@ -174,15 +184,15 @@ def replay(
     from gateway.cli.replay import replay as replay_recordings
     from gateway.cli.replay_trial import replay_trial
 
+    become_owner_of(recordings[0].parent)
     if offsets:
         print_offsets(recordings, as_json=as_json, alone=config is None and against is None and not as_csv)
     if config is None:
-        if as_csv:
-            raise UsageError("--csv is for a comparison: give --config FILE too")
+        _refuse_csv(as_csv=as_csv)
         raise typer.Exit(replay_recordings(recordings, as_json=as_json, against=against))
     if against is not None or (as_csv and as_json):
         raise UsageError("--config goes with one of --json and --csv, and not with --against")
-    raise typer.Exit(replay_trial(recordings, load_settings(config), as_json=as_json, as_csv=as_csv))
+    raise typer.Exit(replay_trial(recordings, read_configuration(config), as_json=as_json, as_csv=as_csv))
 
 
 @app.command(epilog=examples("rehab-gateway historian ward.toml  # the same file as 'run'"))
@@ -192,7 +202,8 @@ def historian(config: ConfigFile) -> None:
     From MQTT to the history (SQLite), and to a time-series store if one is configured;
     tells the gateway what is safe, so that its outbox can let go.
     """
-    settings = load_settings(config)
+    settings = load_settings(config, folder=history_folder)
+    refuse_to_make(settings.site.data)
     import asyncio
 
     from gateway.historian.historian import run_historian
@@ -207,6 +218,7 @@ def dashboard(config: ConfigFile) -> None:
     Live over MQTT, the past from the history; on this machine only, and reading only.
     """
     settings = load_settings(config)
+    refuse_to_make(settings.site.data)
     from gateway.dashboard.server import run_dashboard
 
     run_dashboard(settings, ready=lambda address: typer.echo(f"The dashboard is at {address}"))
@@ -258,7 +270,7 @@ def broker_acl(
     Everybody is known by the common name of a certificate. A gateway can only write its own
     topics; historian and dashboard read the site.
     """
-    settings = load_settings(config)
+    settings = read_configuration(config)
     from gateway.cli.acl import show as show_acl
 
     show_acl(settings, gateway or [], historian or [], dashboard or [], folder, home_assistant=home_assistant)
@@ -288,7 +300,10 @@ def warm_up(
     """
     if gently:
         os.nice(GENTLY)  # before all else: what is loaded for compiling is as much work as a gateway's own start
-    from dsp.kernel_cache import COMPILED, loaded, not_kept
+    from dsp.kernel_cache import COMPILED, cache_base, loaded, not_kept
+
+    if (base := cache_base()) is not None:
+        become_owner_of(base)  # the service writes there, and what is loaded from there is run
     from gateway.analysis.warm_up import PARTS, cache_folders, where
     from gateway.analysis.warm_up import warm_up as make_ready
 
@@ -312,6 +327,11 @@ def version() -> None:
     from importlib.metadata import version as version_of
 
     typer.echo(f"rehab-gateway {version_of('rehab-gateway')}, Python {platform.python_version()}, {platform.machine()}")
+
+
+def _refuse_csv(*, as_csv: bool) -> None:
+    if as_csv:
+        raise UsageError("--csv is for a comparison: give --config FILE too")
 
 
 def print_offsets(recordings: list[Path], *, as_json: bool, alone: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from contextlib import closing
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import orjson
 
 from config.settings import Settings
+from gateway.cli.options import login_name
 from gateway.cli.terminal import Terminal
 from gateway.cli.ward_desk import Client, free_registry
 from gateway.ward.refusals import RefusedError
@@ -29,7 +29,7 @@ def answer(settings: Settings, name: str, fields: dict[str, Any], *, by: str, as
         with closing(ward):
             raise RefusedError("no gateway runs, and so no notice stands: start it first")
     with Client(settings) as client:
-        found = client.ask(name, {**given, "by": by or getpass.getuser()})
+        found = client.ask(name, {**given, "by": by or login_name()})
     if as_json:
         sys.stdout.buffer.write(orjson.dumps({key: found[key] for key in found if key not in ("v", "ok")}) + b"\n")
         return

@@ -19,6 +19,7 @@ from dsp.catalogue import CATALOGUE
 from gateway.cli.terminal import Terminal
 from gateway.dashboard.results_api import json_of, styles
 from gateway.history.reader import HistoryReader
+from gateway.machine.ownership import acting_as_owner_of
 from gateway.machine.plain_text import visible
 from gateway.model.usage import UsageError
 from gateway.results import page, pdf
@@ -39,7 +40,8 @@ def write(settings: Settings, wanted: Wanted, *, html: Path | None, pdf_file: Pa
     if html is None and pdf_file is None and not as_json:
         raise UsageError("say where to: --pdf FILE, --html FILE, or --json")
     now_us, groups = time.time_ns() // 1000, band_groups(settings)
-    report = read_from(settings, lambda reader: make_report(reader, wanted, groups, now_us=now_us))
+    with acting_as_owner_of(settings.history_file.parent):
+        report = read_from(settings, lambda reader: make_report(reader, wanted, groups, now_us=now_us))
     if as_json:
         sys.stdout.buffer.write(json_of(report) + b"\n")
     text = page.render(report, head=styles())
@@ -91,7 +93,8 @@ def print_trend(settings: Settings, subject: str, *, days: float, metric: str, b
 
 def _write(file: Path, content: bytes) -> None:
     try:
-        number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
+        with acting_as_owner_of(file.parent):
+            number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE)
         with os.fdopen(number, "wb") as out:
             out.write(content)
     except OSError as error:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from gateway.cli.doctor.doctor import examine
-from gateway.cli.options import load_settings
+from gateway.cli.options import read_configuration
 from gateway.cli.terminal import Terminal
 from gateway.dashboard.users import load as load_users
 from gateway.installation.setup import Done, SetupError, present, set_up
@@ -34,7 +34,9 @@ def setup(answers: Path | None, place: Place, *, web: str, replace: bool) -> Non
     if present(place) and not replace:
         show_present(console, place)
         raise SetupError("This gateway is set up already. To do it again, and keep copies of what is there: --replace")
-    carry_out: Callable[[Answers], Done] = partial(set_up, place=place, load=load_settings, say=say, replace=replace)
+    carry_out: Callable[[Answers], Done] = partial(
+        set_up, place=place, load=read_configuration, say=say, replace=replace
+    )
     if answers is not None:
         done = carry_out(read_answers(answers))
     elif web:

@@ -18,6 +18,7 @@ from gateway.cli.terminal import Terminal
 from gateway.dashboard.access import ROLES
 from gateway.dashboard.tokens import FILE_NAME, MOST, Token, load, make, save
 from gateway.machine.file_lock import FileLock
+from gateway.machine.ownership import refuse_to_make
 from gateway.model.usage import UsageError
 
 WAIT_S = 5.0
@@ -32,6 +33,7 @@ def add(settings: Settings, name: str, role: str, days: int) -> None:
         raise UsageError(f"--role says what {name} may do{suggestion(role, ROLES)}")
     token, secret = make(name, known, days=days, now_s=time.time())
     path = _file(settings)
+    refuse_to_make(path.parent)
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path, wait_s=WAIT_S):
         tokens = load(path)

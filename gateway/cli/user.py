@@ -14,6 +14,7 @@ from gateway.cli.terminal import Terminal
 from gateway.dashboard.access import ROLES
 from gateway.dashboard.users import User, load, make, save
 from gateway.machine.file_lock import FileLock
+from gateway.machine.ownership import become_owner_of
 from gateway.model.usage import UsageError
 
 LARGEST_BYTES = 4096  # of standard input: a password and some empty lines
@@ -26,6 +27,7 @@ def user(action: str, file: Path, name: str, role: str) -> None:
     """Carry out one action on a users file; raises UsageError."""
     if action not in ACTIONS:
         raise UsageError(f"'{action}' is not something to do with users{suggestion(action, ACTIONS)}")
+    become_owner_of(file.parent)
     if action == "list":
         _show(load(file))
         return

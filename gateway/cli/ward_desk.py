@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 import threading
 import time
@@ -18,9 +17,10 @@ from config.settings import Settings
 from gateway.broker.answers import answer_topic, name_at
 from gateway.broker.certificates import broker_for
 from gateway.broker.link import Incoming, Limits, Link
-from gateway.cli.options import known_drivers
+from gateway.cli.options import known_drivers, login_name
 from gateway.cli.terminal import Terminal
 from gateway.machine.file_lock import HeldError
+from gateway.machine.ownership import refuse_to_make
 from gateway.machine.plain_text import printable
 from gateway.machine.set_aside import set_aside
 from gateway.run.asking import topic_of_before
@@ -63,7 +63,7 @@ def change(settings: Settings, name: str, fields: Mapping[str, Any], *, by: str,
 def make_change(settings: Settings, name: str, fields: Mapping[str, Any], *, by: str) -> Json:
     """Make a change and return the answer; raises RefusedError, NoAnswerError."""
     given = {key: value for key, value in fields.items() if value not in (None, "")}
-    by = by or getpass.getuser()
+    by = by or login_name()
     ward = free_registry(settings)
     return _ask(settings, name, {**given, "by": by}) if ward is None else _write(ward, name, given, by)
 
@@ -79,7 +79,7 @@ def import_ward(settings: Settings, *, by: str, as_json: bool) -> None:
     if ward is None:
         raise RefusedError("the gateway runs, and this changes the whole ward: stop it first, or change bed by bed")
     with closing(ward):
-        after = ward.import_configuration(settings, at_us=_now_us(), by=by or getpass.getuser(), source=SOURCE)
+        after = ward.import_configuration(settings, at_us=_now_us(), by=by or login_name(), source=SOURCE)
     if as_json:
         sys.stdout.buffer.write(orjson.dumps({"number": after.number, "change": IMPORT}) + b"\n")
     else:
@@ -100,6 +100,7 @@ def free_registry(settings: Settings) -> KeptWard | None:
     """Return the registry, held, where no gateway holds it; None where one does, or none is on this machine."""
     if not settings.site.data.exists() and not settings.broker.embedded:
         return None
+    refuse_to_make(settings.site.data)
     try:
         return KeptWard(
             settings, at_us=_now_us(), drivers=known_drivers(), ask_broker=lambda: topic_of_before(settings)

@@ -6,6 +6,7 @@ under a random client id of their own, and hear the answer; what they say is pro
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 import threading
@@ -91,9 +92,15 @@ def write_rights(folder: Path, text: str) -> None:
 
 
 def reload(command: Sequence[str]) -> str:
-    """Have mosquitto read access list, certificates and revocations again; return what went wrong, or nothing."""
+    """Have mosquitto read access list, certificates and revocations again; return what went wrong, or nothing.
+
+    Where root typed what this is part of, it is root that tells mosquitto: the desk's user may not in every shell.
+    """
+    by = None if os.geteuid() == os.getuid() else os.getuid()
     try:
-        done = subprocess.run(list(command), capture_output=True, text=True, check=False, timeout=RELOAD_S)  # noqa: S603 - the site's own setting
+        done = subprocess.run(  # noqa: S603 - the site's own setting
+            list(command), capture_output=True, text=True, check=False, timeout=RELOAD_S, user=by
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"{command[0]}: {error}"
     said = " ".join((done.stderr or done.stdout).split())

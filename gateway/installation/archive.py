@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import grp
+import hashlib
 import io
+import os
 import pwd
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -16,7 +18,6 @@ import zstandard
 
 from gateway.installation.backup_contents import Content
 from gateway.installation.sealed_file import SealedError, SealedReader
-from gateway.machine.file_sum import sum_of_file
 
 MANIFEST = "manifest.json"
 
@@ -65,26 +66,38 @@ class Entry:
         return found
 
 
-def entry_of(content: Content, copy: Path, kind: str) -> Entry:
-    """Describe a copy; raises OSError."""
-    there = content.source.stat()
+def entry_of(content: Content, there: os.stat_result, kind: str, written: tuple[int, str]) -> Entry:
+    """Describe a file of which so many bytes with that sum were written."""
     owner = group = ""
     with suppress(KeyError):
         owner = pwd.getpwuid(there.st_uid).pw_name
     with suppress(KeyError):
         group = grp.getgrgid(there.st_gid).gr_name
     path = content.path.absolute()
-    return Entry(
-        content.name, str(path), kind, copy.stat().st_size, sum_of_file(copy), there.st_mode & 0o777, owner, group
-    )  # fmt: skip
+    return Entry(content.name, str(path), kind, *written, there.st_mode & 0o777, owner, group)
 
 
-def put(archive: tarfile.TarFile, name: str, copy: Path) -> None:
-    """Add a copy under a name; nothing else of the file that it is on this machine."""
+def put(archive: tarfile.TarFile, name: str, file: BinaryIO) -> tuple[int, str]:
+    """Add what an open file has under a name, and nothing else of it; return how many bytes, and their SHA-256."""
     info = tarfile.TarInfo(name)
-    info.size, info.mode = copy.stat().st_size, 0o600
-    with copy.open("rb") as file:
-        archive.addfile(info, file)
+    info.size, info.mode = file.seek(0, os.SEEK_END), 0o600
+    file.seek(0)
+    summed = _Summed(file)
+    archive.addfile(info, summed)
+    return info.size, summed.digest.hexdigest()
+
+
+class _Summed(io.RawIOBase):
+    """Reads a file, and sums up what was read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._file.read(size)
+        self.digest.update(data)
+        return data
 
 
 def read_archive(file: BinaryIO, passphrase: str) -> Iterator[tuple[str, IO[bytes]]]:

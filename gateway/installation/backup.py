@@ -2,12 +2,15 @@
 
 Databases are copied by SQLite itself, each as it was at one moment; a compressed archive of the copies is encrypted
 with a key that only the site has. Nothing of it is ever in clear anywhere but in the data folder.
+
+Root does in the data folder, and in that of the backups, what it does there as the folder's owner.
 """
 
 from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import re
 import shutil
@@ -16,7 +19,7 @@ import tarfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -31,6 +34,7 @@ from gateway.installation.backup_contents import Content, LinkedError, contents,
 from gateway.installation.backup_sending import SendError, send
 from gateway.installation.sealed_file import SealedError, SealedWriter
 from gateway.machine.file_lock import FileLock
+from gateway.machine.ownership import acting_as_owner_of, folder_of, name_of
 from gateway.machine.staging import BACKING_UP, StagedError, remove_left_over, staged
 from gateway.status.backup_state import FILE, BackupState, read_backup_state, write_backup_state
 
@@ -55,6 +59,8 @@ CUT_OFF = frozenset({
 })  # fmt: skip
 """What a stick says that was pulled out, and a share whose server is not reached. A full disk is none of it."""
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+
 Say = Callable[[str], None]
 Pause = Callable[[float], None]
 
@@ -67,7 +73,17 @@ class BackupError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A backup that was made and read again: ``made_us`` is UTC microseconds; ``links`` were not followed."""
+    """A backup that was made and read again.
+
+    Attributes:
+        path: The file.
+        made_us: To when it reaches, UTC microseconds.
+        bytes: How large it is.
+        files: How many files are in it.
+        deleted: How many older ones went for it.
+        links: How many links were not followed.
+        lacks: What is not in it that ought to be, in a sentence; empty if nothing.
+    """
 
     path: Path
     made_us: int
@@ -75,6 +91,22 @@ class Made:
     files: int
     deleted: int
     links: int
+    lacks: str = ""
+
+
+@dataclass(slots=True)
+class _LeftOut:
+    """What is not in a backup: links, and what of the data its owner may not read."""
+
+    links: list[Path] = field(default_factory=list)
+    closed: list[Path] = field(default_factory=list)
+
+    def lacks(self, data: Path) -> str:
+        """Return what ought to be in it, in a sentence with what to do; empty if nothing."""
+        if not self.closed:
+            return ""
+        more = f" and {len(self.closed) - 1} more" if len(self.closed) > 1 else ""
+        return f"the backup lacks {self.closed[0]}{more}: {_who_may_not_read(data)}"
 
 
 def make_backup(
@@ -97,23 +129,29 @@ def make_backup(
     if not data.is_dir():
         raise BackupError(f"there is no data folder {data}: nothing was measured yet")
     remove_left_over(data)
-    before, now_us = read_backup_state(data), time.time_ns() // 1000
-    lock = FileLock(data / FILE, gateway=settings.site.gateway)
+    with acting_as_owner_of(data):
+        before, now_us = read_backup_state(data), time.time_ns() // 1000
+        lock = FileLock(data / FILE, gateway=settings.site.gateway)
     try:
         made = _make_though_cut_off(settings, configuration, folder, passphrase=passphrase, say=say, pause=pause)
     except (OSError, sqlite3.Error, SealedError, BackupError, LinkedError, StagedError) as error:
-        reason = _words(error)
-        write_backup_state(data, BackupState(before.made_us, before.file, now_us, reason))
+        reason = _words(error) + _room(error, folder, data)
+        _note(data, BackupState(before.made_us, before.file, now_us, reason))
         raise BackupError(reason) from error
     finally:
         lock.release()
     try:
         send(made.path, settings.backup, say=say, pause=pause)
     except SendError as error:
-        write_backup_state(data, BackupState(made.made_us, made.path.name, now_us, str(error)))
+        _note(data, BackupState(made.made_us, made.path.name, now_us, str(error)))
         raise BackupError(str(error)) from error
-    write_backup_state(data, BackupState(made.made_us, made.path.name, now_us, ""))
+    _note(data, BackupState(made.made_us, made.path.name, now_us, made.lacks))
     return made
+
+
+def _note(data: Path, state: BackupState) -> None:
+    with acting_as_owner_of(data):
+        write_backup_state(data, state)
 
 
 def _make_though_cut_off(
@@ -146,55 +184,90 @@ def _see_that_it_is_mounted(place: Path) -> None:
 
 
 def _make(settings: Settings, configuration: Path, folder: Path, staging: Path, *, passphrase: str, say: Say) -> Made:
-    _clear_parts(folder, settings.site.gateway)
     made_us = time.time_ns() // 1000
     stamp = datetime.fromtimestamp(made_us / MICRO, UTC).strftime("%Y%m%dT%H%M%SZ")
     path = folder / f"{settings.site.gateway}-{stamp}{SUFFIX}"
     part = folder / f".{path.name}{PART}"
+    owners = folder_of(path, settings.site.data)
     about = {"site": settings.site.site, "gateway": settings.site.gateway, "made_us": made_us,
              "data": str(settings.site.data.absolute()), "version": version("rehab-gateway")}  # fmt: skip
+    left = _LeftOut()
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE), "wb") as file:
+        with acting_as_owner_of(owners):
+            _clear_parts(folder, settings.site.gateway)
+            number = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+        with os.fdopen(number, "wb") as file:
             sealed = SealedWriter(file, passphrase, about)
-            links: list[Path] = []
-            entries = _write(sealed, contents(settings, configuration, links.append), staging, links, say)
+            found = contents(settings, configuration, left.links.append, left.closed.append)
+            entries = _write(sealed, found, staging, left, say)
             file.flush()
             os.fsync(file.fileno())
         say("reading it again")
-        verify(part, passphrase, entries)
-        part.replace(path)
+        with acting_as_owner_of(owners):
+            verify(part, passphrase, entries)
+            part.replace(path)
+            _sync_folder(folder)
+            deleted = _delete_older(path, settings.site.gateway, settings.backup.keep)
+            size = path.stat().st_size
     except BaseException:
-        with suppress(OSError):  # what is gone cannot be tidied; the next backup does
+        with suppress(OSError), acting_as_owner_of(owners):  # what is gone cannot be tidied; the next backup does
             part.unlink(missing_ok=True)
         raise
-    _sync_folder(folder)
-    deleted = _delete_older(path, settings.site.gateway, settings.backup.keep)
-    return Made(path, made_us, path.stat().st_size, len(entries), deleted, len(links))
+    return Made(path, made_us, size, len(entries), deleted, len(left.links), left.lacks(settings.site.data))
 
 
-def _write(sealed: SealedWriter, found: Iterator[Content], staging: Path, links: list[Path], say: Say) -> list[Entry]:
-    """Copy each file, put the copy into the archive, and say in its manifest what is in it, and what is not."""
+def _write(sealed: SealedWriter, found: Iterator[Content], staging: Path, left: _LeftOut, say: Say) -> list[Entry]:
+    """Put each file into the archive, and say in its manifest what is in it, and what is not."""
     entries: list[Entry] = []
     with (
         zstandard.ZstdCompressor(level=LEVEL).stream_writer(cast("IO[bytes]", sealed), closefd=False) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as archive,
     ):
         for number, content in enumerate(found):
-            copy = staging / str(number)
-            with _only_if_there(content.source):
-                kind = _copy(content.source, copy, say)
-                entry = entry_of(content, copy, kind)
-                put(archive, entry.name, copy)
-                entries.append(entry)
-            copy.unlink(missing_ok=True)
-        for path in links[:MOST_SAID]:
+            with _only_if_there(content.source), _only_if_open(content, left):
+                entries.append(_add(archive, content, staging / str(number), say))
+        for path in left.links[:MOST_SAID]:
             say(f"left out: {path} is a link, and links are not followed")
-        body = staging / MANIFEST
-        files = [entry.fields() for entry in entries]
-        body.write_bytes(orjson.dumps({**sealed.about, "files": files, "links": [str(path) for path in links]}))
-        put(archive, MANIFEST, body)
+        for path in left.closed[:MOST_SAID]:
+            say(f"left out: {path} may not be read by the data folder's owner")
+        files, names = [entry.fields() for entry in entries], {"links": left.links, "closed": left.closed}
+        not_there = {name: [str(path) for path in paths] for name, paths in names.items()}
+        put(archive, MANIFEST, io.BytesIO(orjson.dumps({**sealed.about, "files": files, **not_there})))
     sealed.seal()
     return entries
+
+
+def _add(archive: tarfile.TarFile, content: Content, copy: Path, say: Say) -> Entry:
+    """Put one file into the archive; of the data a copy, which nobody goes on writing.
+
+    What is root's, as the key of the authority, is read where it lies: the owner of a copy is the data folder's.
+    """
+    with acting_as_owner_of(content.folder):
+        kind = _copy(content.source, copy, say) if content.of_services else "file"
+        there = content.source.stat()
+        file = open(copy if content.of_services else content.source, "rb", opener=_no_link)  # noqa: SIM115
+        if content.of_services:
+            copy.unlink()
+    with file:
+        return entry_of(content, there, kind, put(archive, content.name, file))
+
+
+@contextmanager
+def _only_if_open(content: Content, left: _LeftOut) -> Iterator[None]:
+    """Leave out what of the data its owner may not read, as a file that root has made there; raises BackupError."""
+    try:
+        yield
+    except PermissionError as error:
+        if not content.of_services or error.filename != str(content.source):
+            raise
+        if content.vital:
+            raise BackupError(f"{content.source}: {_who_may_not_read(content.folder)}") from error
+        left.closed.append(content.source)
+
+
+def _who_may_not_read(data: Path) -> str:
+    owner = name_of(data.stat().st_uid)
+    return f"{owner}, whose data it is, may not read it (sudo chown -R {owner.split()[-1]} {data})"
 
 
 @contextmanager
@@ -307,6 +380,15 @@ def _sync_folder(folder: Path) -> None:
         return
     finally:
         os.close(number)
+
+
+def _room(error: Exception, *folders: Path) -> str:
+    """Return how much room there is where a backup is made, if that was why: the system says no name of it."""
+    if not isinstance(error, OSError) or error.errno not in FULL:
+        return ""
+    free = (f"{folder} has {shutil.disk_usage(folder).free / 1e6:.1f} MB free" for folder in folders)
+    needs = "a backup needs room for itself in the first, and for a copy of the history in the second"
+    return f": {', and '.join(free)}; {needs}"
 
 
 def _words(error: Exception) -> str:

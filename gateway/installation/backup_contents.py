@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from config import plain_file
 from config.loader import PARTS_FOLDER
 from config.settings import Section, Settings
 from gateway.broker.door import FOLDER as BROKER_FOLDER
 from gateway.installation.safety_copy import FOLDER as SAFETY_COPY
+from gateway.machine.ownership import acting_as_owner_of, folder_of
 from gateway.machine.staging import NAMES as STAGING
 from gateway.status.backup_state import FILE as STATE_FILE
 
@@ -42,27 +44,39 @@ class Content:
         name: Its name there.
         path: Where it lies, and is put back.
         source: The file that is read: where ``path`` is a link that the configuration names, what it leads to.
+        folder: As whose owner root reads it.
+        of_services: Whether services write it, as all of the data.
+        vital: Whether there is no use in a backup without it.
     """
 
     name: str
     path: Path
     source: Path
+    folder: Path
+    of_services: bool
+    vital: bool
 
 
-OnLink = Callable[[Path], None]
+OnPath = Callable[[Path], None]
 
 
-def contents(settings: Settings, configuration: Path, on_link: OnLink = lambda _path: None) -> Iterator[Content]:
+def _nothing(_path: Path) -> None:
+    """Do nothing with it."""
+
+
+def contents(
+    settings: Settings, configuration: Path, on_link: OnPath = _nothing, on_closed: OnPath = _nothing
+) -> Iterator[Content]:
     """Yield every file that belongs into a backup, in the order in which it is to be copied.
 
-    A link is not followed: root reads, and whoever may write in the data folder could have it read any file. It is
-    told to ``on_link`` instead. Only what the configuration names itself, outside the data folder, may be one.
+    A link is not followed: whoever may write in the data folder could have any file read. It is told to ``on_link``
+    instead. Only what the configuration names itself, outside the data folder, may be one. Root looks through the data
+    as the data folder's owner, and a folder that this one may not look into is told to ``on_closed``.
 
     Raises:
         LinkedError: One of the databases is a link: without it there would be no use in a backup.
     """
-    history = settings.history_file
-    data = sorted(_of_data(settings), key=lambda path: (_rank(path, settings.site.data), path == history, str(path)))
+    history, data = settings.history_file, _in_order(settings, on_closed)
     groups = (
         *(("data", path, settings.site.data) for path in data if path != history),
         *(("data", path, path.parent) for path in (history,) if path.exists()),
@@ -77,9 +91,9 @@ def contents(settings: Settings, configuration: Path, on_link: OnLink = lambda _
             continue
         seen.add(path)
         source = path.resolve() if path in may_be_links else path
+        of_services, vital = group == "data", path == history or path.name in FIRST
         if source.is_symlink():
-            _refuse_database(path, history)
-            on_link(path)
+            _refuse_link(path) if vital else on_link(path)
             continue
         if not _is_file(source):
             continue
@@ -87,25 +101,32 @@ def contents(settings: Settings, configuration: Path, on_link: OnLink = lambda _
         while name in names:  # two files of one name, from different folders
             name += "~"
         names.add(name)
-        yield Content(name, path, source)
+        owners = settings.site.data if of_services else folder_of(source, settings.site.data)
+        yield Content(name, path, source, owners, of_services, vital and of_services)
+
+
+def _in_order(settings: Settings, on_closed: OnPath) -> list[Path]:
+    """Return the files of the data folder: what is upstream first, and the history last."""
+    with acting_as_owner_of(settings.site.data):
+        found = list(_of_data(settings, on_closed))
+    history, data = settings.history_file, settings.site.data
+    return sorted(found, key=lambda path: (_rank(path, data), path == history, str(path)))
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
     return folder.resolve() in path.absolute().parent.resolve().parents or path.parent.resolve() == folder.resolve()
 
 
-def _refuse_database(path: Path, history: Path) -> None:
-    if path == history or path.name in FIRST:
-        raise LinkedError(
-            f"{path} is a link, and links in the data folder are not followed: let 'site.data' (or, of the history,"
-            f" 'historian.database') name the place itself, {path.readlink()}"
-        )
+def _refuse_link(path: Path) -> None:
+    raise LinkedError(
+        f"{path} is a link, and links in the data folder are not followed: let 'site.data' (or, of the history,"
+        f" 'historian.database') name the place itself, {path.readlink()}"
+    )
 
 
 def is_database(path: Path) -> bool:
     """Whether a file is a SQLite database; raises OSError."""
-    with path.open("rb") as file:
-        return file.read(len(SQLITE)) == SQLITE
+    return plain_file.read(path, len(SQLITE) - 1) == SQLITE
 
 
 def _rank(path: Path, data: Path) -> int:
@@ -113,7 +134,7 @@ def _rank(path: Path, data: Path) -> int:
     return FIRST.index(name) if name in FIRST else len(FIRST)
 
 
-def _of_data(settings: Settings) -> Iterator[Path]:
+def _of_data(settings: Settings, on_closed: OnPath) -> Iterator[Path]:
     """Yield the files of the data folder, but for what is made again at each start, and recordings if not wanted."""
     data = settings.site.data
     recordings = settings.recorder.folder or data / "recordings"
@@ -124,7 +145,7 @@ def _of_data(settings: Settings) -> Iterator[Path]:
     if settings.backup.folder is not None:
         away.add(settings.backup.folder)  # a backup of backups would double each day
     for root in roots:
-        for folder, folders, files in _walk(root):
+        for folder, folders, files in _walk(root, on_closed):
             folders[:] = [name for name in folders
                           if folder / name not in away and not name.startswith(SET_BEFORE)]  # fmt: skip
             yield from (folder / name for name in folders if (folder / name).is_symlink())
@@ -133,10 +154,15 @@ def _of_data(settings: Settings) -> Iterator[Path]:
                     yield folder / name
 
 
-def _walk(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+def _walk(root: Path, on_closed: OnPath) -> Iterator[tuple[Path, list[str], list[str]]]:
     """Do what Path.walk does, which Python 3.11 does not have."""
-    for folder, folders, files in os.walk(root):
+    for folder, folders, files in os.walk(root, onerror=lambda error: _tell(error, on_closed)):
         yield Path(folder), folders, files
+
+
+def _tell(error: OSError, on_closed: OnPath) -> None:
+    if isinstance(error, PermissionError):
+        on_closed(Path(error.filename))
 
 
 def _of_configuration(configuration: Path) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 
 import orjson
@@ -47,7 +47,7 @@ def forms_here(settings: Settings) -> dict[str, tuple[Path, int]]:
         "access": data / access_log.NAME,
     }  # fmt: skip
     objects = {"notices": (data / kept_notices.NAME, "v"), "known-devices": (data / known_devices.FILE, "version")}
-    with acting_as_owner_of(data) if data.exists() else nullcontext():
+    with acting_as_owner_of(data):
         found = {kind: (path, _schema(path)) for kind, path in databases.items()}
         found |= {kind: (path, _number(path, key)) for kind, (path, key) in objects.items()}
     return {kind: (path, version) for kind, (path, version) in found.items() if version is not None}

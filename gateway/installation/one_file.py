@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import tarfile
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from gateway.installation.errors import RefusedError
 from gateway.installation.signature import LARGEST_BYTES, SIGNATURE, SUMS
+from gateway.machine.ownership import acting_as_who_typed
 
 SUFFIX = ".bundle"
 BESIDE = ".signed"
@@ -25,15 +27,19 @@ def pack(package: Path, out: Path) -> Path:
     """Make one file of a package and what lies beside it; return it. Raises RefusedError, OSError."""
     members = (package.parent / SUMS, package.parent / SIGNATURE, package)
     for path in members:
-        if not path.is_file():
+        with acting_as_who_typed():
+            there = path.is_file()
+        if not there:
             raise RefusedError(f"there is no {path}: gateways take what is signed ('make package SIGNING_KEY=FILE')")
     part = out.with_name(f".{out.name}.part")
     try:
         with tarfile.open(part, "w:", format=tarfile.PAX_FORMAT) as archive:
             for path in members:
                 info = tarfile.TarInfo(path.name)  # nothing of this machine: the same files give the same bytes
-                info.size = path.stat().st_size
-                with path.open("rb") as file:
+                with acting_as_who_typed():
+                    file = path.open("rb")
+                with file:
+                    info.size = os.fstat(file.fileno()).st_size
                     archive.addfile(info, file)
         part.replace(out)
     finally:

@@ -19,11 +19,12 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from config import plain_file
 from config.pseudonym import nhs_numbers
-from config.secret import LARGEST_BYTES
 from config.settings import Device, Section, Settings
 from gateway.audit import access_log
 from gateway.installation.spellings import BEHIND, any_of, in_base64, spellings
+from gateway.machine.ownership import acting_as_owner_of, folder_of
 from gateway.ward.kept_ward import ward_path
 from gateway.ward.registry import RegistryError, read_state
 
@@ -36,6 +37,8 @@ SHORTEST_INSIDE = 12
 DIGITS = 8
 KEY_BYTES = 32
 LARGEST_SECRET = 4096
+LARGEST_LINES = 1_000_000
+"""Bytes of a file of users or tokens; a larger one the dashboard does not read."""
 COLON = r"(?:[:_-]|%3a)"
 HARDWARE = re.compile(rf"(?i)(?:(?<![0-9a-f])|{BEHIND})(?:[0-9a-f]{{2}}{COLON}){{5}}[0-9a-f]{{2}}(?![0-9a-f])")
 MAIL = re.compile(r"(?i)[\w.+-]+(?:@|%40)[\w-]+(\.[\w-]+)+")
@@ -95,9 +98,15 @@ class Scrubber:
 
 def words_of(settings: Settings, configuration: Path) -> dict[str, str]:
     """Return every word of a ward that names somebody or something, or opens something, and what it is."""
+    words = dict.fromkeys(filter(None, _secrets(settings, configuration)), "secret")
+    words |= dict.fromkeys(filter(None, _users(settings)), "person")
+    with acting_as_owner_of(settings.site.data):
+        return words | _words_of_data(settings)
+
+
+def _words_of_data(settings: Settings) -> dict[str, str]:
     words: dict[str, str] = {}
     for kind, found in (
-        ("secret", _secrets(settings, configuration)),
         ("person", _people(settings)),
         ("device", _devices(settings)),
         ("label", _labels(settings)),
@@ -126,10 +135,19 @@ def _labels(settings: Settings) -> Iterator[str]:
         yield from (bed.label for bed in read_state(ward_path(settings)).beds)
 
 
+def _users(settings: Settings) -> list[str]:
+    """Return who may sign in: by a file of root's, which the data folder's owner may not be able to read."""
+    file = settings.dashboard.users_file
+    if file is None:
+        return []
+    with acting_as_owner_of(folder_of(file, settings.site.data)):
+        return _names_in(file)
+
+
 def _people(settings: Settings) -> Iterator[str]:
     data = settings.site.data
-    for path in (settings.dashboard.users_file, *(data / name for name in LINES)):
-        yield from (str(fields.get("name", "")) for fields in _json_lines(path))
+    for name in LINES:
+        yield from _names_in(data / name)
     yield from _column(data / access_log.NAME, "SELECT DISTINCT json_extract(body, '$.user') FROM entries")
     history = settings.history_file
     yield from _column(history, "SELECT DISTINCT person FROM ward_corrections")
@@ -174,8 +192,10 @@ def _secrets(settings: Settings, configuration: Path) -> Iterator[str]:
              settings.site.data / "receipt.key", settings.site.data / "broker/door.json"]  # fmt: skip
     for path in paths:
         with suppress(OSError, UnicodeDecodeError):
-            if path.stat().st_size <= min(LARGEST_SECRET, LARGEST_BYTES):
-                text = path.read_text("utf-8").strip()
+            with acting_as_owner_of(folder_of(path, settings.site.data)):
+                data = plain_file.read(path, LARGEST_SECRET)
+            if len(data) <= LARGEST_SECRET:
+                text = data.decode("utf-8").strip()
                 yield text
                 if text.startswith("{"):
                     with suppress(ValueError, AttributeError):
@@ -213,13 +233,16 @@ def _column(database: Path, query: str) -> list[str]:
         return []
 
 
-def _json_lines(path: Path | None) -> Iterator[dict[str, object]]:
+def _names_in(path: Path) -> list[str]:
+    """Return the names in a file of lines of JSON; none where there is no such file."""
     try:
-        lines = path.read_bytes().splitlines() if path is not None else []
+        lines = plain_file.read(path, LARGEST_LINES).splitlines()
     except OSError:
-        return
+        return []
+    found = []
     for line in lines:
         with suppress(ValueError):
             fields = orjson.loads(line)
             if isinstance(fields, dict):
-                yield fields
+                found.append(str(fields.get("name", "")))
+    return found

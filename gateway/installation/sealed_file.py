@@ -21,7 +21,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-MAGIC = b"rehab-gateway backup 1\n"
+OF_ALL = b"rehab-gateway backup "
+MAGIC = OF_ALL + b"1\n"
 CHUNK_BYTES = 1 << 20
 TAG_BYTES = 16
 LARGEST_HEADER = 65536
@@ -156,7 +157,9 @@ class SealedReader(io.RawIOBase):
 
 def read_header(file: BinaryIO) -> Header:
     """Read what a sealed file says of itself, and leave the file after it; raises SealedError."""
-    if file.read(len(MAGIC)) != MAGIC:
+    if (begins := file.read(len(MAGIC))) != MAGIC:
+        if begins[: len(OF_ALL)] == OF_ALL:
+            raise SealedError("a backup of another form: restore it with the version that made it, or a later one")
         raise SealedError("this is no backup of a rehab-gateway")
     line = file.readline(LARGEST_HEADER).removesuffix(b"\n")
     try:

@@ -19,9 +19,11 @@ from config.settings import Settings
 from gateway.installation.setup_files import CERTIFICATES, SECRETS, File, Place, plan
 from gateway.installation.setup_questions import Answers, id_from, parts
 from gateway.machine.file_lock import HeldError
+from gateway.machine.ownership import SERVICE, acting_as_owner_of
 from gateway.ward.kept_ward import KeptWard
+from gateway.ward.registry import RegistryError
 
-GROUP = "rehab-gateway"
+GROUP = SERVICE
 """User and group of the services, as the package makes them."""
 FOLDER_MODE = 0o750
 SERVICES = ("rehab-gateway@run", "rehab-gateway@historian", "rehab-gateway@dashboard")
@@ -191,13 +193,22 @@ def _make_folders(answers: Answers, place: Place) -> None:
 
 def _make_beds(settings: Settings, names: Sequence[str], say: Say) -> None:
     """Make the beds that are not there; who lies in them comes later."""
+    with acting_as_owner_of(settings.site.data):
+        _add_beds(settings, names, say)
+
+
+def _add_beds(settings: Settings, names: Sequence[str], say: Say) -> None:
     now_us = time.time_ns() // 1000
     try:
         ward = KeptWard(settings, at_us=now_us)
     except HeldError:
         say("the gateway runs: beds are added on its page 'Beds'")
         return
-    except (OSError, sqlite3.Error) as error:  # files are written: their secrets have to be shown all the same
+    except (
+        OSError,
+        sqlite3.Error,
+        RegistryError,
+    ) as error:  # files are written: their secrets have to be shown all the same
         say(f"no beds were made ({error}): add them on the page 'Beds'")
         return
     with closing(ward):

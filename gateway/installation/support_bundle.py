@@ -26,6 +26,7 @@ import orjson
 from config.settings import Section, Settings
 from dsp.kernel_cache import cache_base
 from gateway.installation.scrubbing import Scrubber, words_of
+from gateway.machine.ownership import acting_as_owner_of
 
 TAKEN_OUT = "[taken out]"
 SECRET_KEYS = frozenset({"passkey", "webhook", "username", "client_id", "public_url", "redirect_url"})
@@ -88,23 +89,30 @@ def make_bundle(
         "configuration.json": as_json(plain_settings(settings)),
         "status.json": as_json(dict(status)),
         "doctor.json": as_json(doctor),
-        "disk.txt": disk(settings),
         "kernel-cache.txt": kernel_cache(),
-        "counts.json": as_json(counts(settings)),
-        **logs(settings),
+        "journal.txt": journal(),
+        **_of_data(settings),
     }
     say("taking out names, pseudonyms, devices and secrets")
     clean = _clean(texts, scrubber)
     left = {name: n for name, text in clean.items() if (n := scrubber.left(name) + scrubber.left(text))}
     if left:
         raise BundleError(f"words that name somebody or something were left in {', '.join(left)}")
+    with acting_as_owner_of(path.parent):
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
     with (
-        os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE), "wb") as file,
+        os.fdopen(number, "wb") as file,
         zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle,
     ):
         for name, text in clean.items():
             bundle.writestr(name, text)
     return Bundle(path, len(clean), len(words))
+
+
+def _of_data(settings: Settings) -> dict[str, str]:
+    """Return the texts about the data folder, read as its owner: root would follow links that lie there."""
+    with acting_as_owner_of(settings.site.data):
+        return {"disk.txt": disk(settings), "counts.json": as_json(counts(settings)), **logs(settings)}
 
 
 def _clean(texts: Mapping[str, str], scrubber: Scrubber) -> dict[str, str]:
@@ -192,16 +200,17 @@ def _rows(path: Path) -> dict[str, int]:
 
 
 def logs(settings: Settings) -> dict[str, str]:
-    """Return the journal of our services, where there is one, and the log files of the data folder."""
-    found = {"journal.txt": _journal()}
+    """Return the log files of the data folder."""
+    found: dict[str, str] = {}
     for path in sorted(settings.site.data.rglob("*.log")):
-        if path.is_file() and not path.is_symlink():  # root would follow it to what is not the service's
+        if path.is_file() and not path.is_symlink():
             name = str(path.relative_to(settings.site.data)).replace("/", "-")
             found[f"logs/{name}"] = _end(path)
     return found
 
 
-def _journal() -> str:
+def journal() -> str:
+    """Return the journal of our services, or why there is none."""
     program = shutil.which("journalctl")
     if program is None:
         return "there is no journal here\n"

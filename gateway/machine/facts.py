@@ -126,7 +126,7 @@ def _port(path: Path, seen: Mapping[Path, PortSeen], root: Path) -> Port:
     if tty is None:
         return Port(str(path), exists=False, usable=False)
     known = seen.get(tty.resolve(), PortSeen(tty))
-    usable = os.access(tty, os.R_OK | os.W_OK)
+    usable = os.access(tty, os.R_OK | os.W_OK, effective_ids=True)
     other = str(tty.resolve()) if tty.resolve() != path else ""
     return Port(str(path), tty.exists(), usable, other, known.name, known.description, tuple(holders(tty)))
 

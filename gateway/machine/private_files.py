@@ -46,5 +46,9 @@ def restrict_umask() -> None:
 
 
 def create_private(path: Path) -> BinaryIO:
-    """Open a new file to write bytes to, closed to others; raises FileExistsError if there is one."""
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE), "wb")
+    """Open a new file to write bytes to, of its folder's owner and closed to others; raises FileExistsError."""
+    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE), "wb")
+    if os.geteuid() == 0:
+        folder = path.parent.stat()
+        os.fchown(file.fileno(), folder.st_uid, folder.st_gid)
+    return file

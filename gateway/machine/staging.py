@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from gateway.machine.ownership import acting_as_owner_of
+
 log = logging.getLogger(__name__)
 
 BACKING_UP = ".backup-staging"
@@ -32,13 +34,15 @@ class StagedError(Exception):
 def staged(folder: Path) -> Iterator[Path]:
     """Have an empty folder for oneself, and nothing of it afterwards; raises StagedError, OSError.
 
-    What an earlier process has left there goes first.
+    What an earlier process has left there goes first. Root's is that of the owner of the folder that it is in, who
+    could put a link in its place: what that user may not know has no place in it.
     """
     if not _removed(folder):
         raise StagedError(f"another process is at work in {folder}")
-    folder.mkdir(PRIVATE)
-    folder.chmod(PRIVATE)  # whatever the umask is
-    lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    with acting_as_owner_of(folder.parent):
+        folder.mkdir(PRIVATE)
+        folder.chmod(PRIVATE)  # whatever the umask is
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -13,8 +12,9 @@ from pathlib import Path
 
 import orjson
 
+from config import plain_file
 from config.settings import Settings
-from gateway.machine.ownership import give_to_owner_of_folder
+from gateway.machine import durable
 from gateway.machine.private_files import MODE
 from gateway.model.machine_status import BackupStatus
 
@@ -47,7 +47,7 @@ def read_backup_state(data: Path) -> BackupState:
     """Return what is known; nothing where there is no file, or none that can be read."""
     path = data / FILE
     try:
-        found = orjson.loads(path.read_bytes() if path.stat().st_size <= LARGEST_BYTES else b"")
+        found = orjson.loads(plain_file.read(path, LARGEST_BYTES))
         return BackupState(int(found["made_us"]), str(found["file"]), int(found["tried_us"]), str(found["error"]))
     except (OSError, ValueError, KeyError, TypeError):
         return BackupState()
@@ -55,13 +55,7 @@ def read_backup_state(data: Path) -> BackupState:
 
 def write_backup_state(data: Path, state: BackupState) -> None:
     """Keep what is known, whole or not at all; raises OSError."""
-    path, part = data / FILE, data / f"{FILE}.part"
-    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, MODE), "wb") as file:
-        file.write(orjson.dumps(asdict(state)) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    give_to_owner_of_folder(part)
-    part.replace(path)
+    durable.replace_file(data / FILE, orjson.dumps(asdict(state)) + b"\n", mode=MODE)
 
 
 class BackupWatch:

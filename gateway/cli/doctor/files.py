@@ -151,7 +151,7 @@ def judge_data(settings: Settings) -> Finding | None:
     history = settings.history_file
     for path in dict.fromkeys((*(settings.site.data / name for name in DATABASES), history)):
         for file in (path, path.with_name(f"{path.name}-wal")):
-            if os.access(file, os.F_OK) and not os.access(file, os.R_OK | os.W_OK):
+            if os.access(file, os.F_OK) and not os.access(file, os.R_OK | os.W_OK, effective_ids=True):
                 return Finding("data", "fail", f"{file} may not be written by this user", _who(file))
     return None
 

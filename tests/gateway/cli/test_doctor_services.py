@@ -198,7 +198,7 @@ def test_a_pipe_or_a_device_is_no_file_and_is_not_opened(tmp_path: Path) -> None
 def test_a_database_of_somebody_else_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "history.db").write_bytes(b"")
     # Root may always.
-    monkeypatch.setattr("os.access", lambda path, mode: mode == os.F_OK or not str(path).endswith("history.db"))
+    monkeypatch.setattr("os.access", lambda path, mode, **_: mode == os.F_OK or not str(path).endswith("history.db"))
     findings = {finding.name: finding for finding in examine(Settings(site=Site(data=tmp_path)))}
     assert findings["data"].state == "fail"
     assert "chown" in findings["data"].advice

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gateway.machine.ownership import acting_as_owner_of, who_else_may_change
-from tests.open_place import SERVICE, as_root, open_place, service_folder
+from gateway.machine import ownership
+from gateway.machine.ownership import (
+    NoFolderError,
+    NotAllowedError,
+    acting_as_owner_of,
+    folder_of,
+    refuse_to_make,
+    who_else_may_change,
+)
+from tests.open_place import ROOT, SERVICE, SYSTEM, as_root, open_place, service_folder
 
 pytestmark = as_root
 
@@ -83,6 +94,23 @@ def test_as_the_owner_of_a_folder_root_reads_and_writes_what_that_user_may_and_i
         assert os.geteuid() == 0
 
 
+def test_a_root_that_may_not_even_change_its_groups_says_so(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a unit without CAP_SETGID: the way back is closed, too, and needs none."""
+    service_folder(place / "data")
+
+    def refuse(groups: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "setgroups", refuse)
+    with pytest.raises(NotAllowedError) as told, acting_as_owner_of(place / "data"):
+        pytest.fail("it is nobody else")
+    assert str(told.value) == (
+        f"root does this as user {SERVICE}, whose {place}/data is, and may not become that user here"
+    )
+    assert "CAP_SETUID and CAP_SETGID" in told.value.advice
+    assert os.geteuid() == 0
+
+
 def test_a_root_that_may_not_become_somebody_else_stays_what_it_was(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -97,6 +125,74 @@ def test_a_root_that_may_not_become_somebody_else_stays_what_it_was(
 
     monkeypatch.setattr(os, "seteuid", refuse)
     before = os.geteuid(), os.getegid(), os.getgroups()
-    with pytest.raises(PermissionError), acting_as_owner_of(place / "data"):
+    with pytest.raises(NotAllowedError, match="and may not become that user here"), acting_as_owner_of(place / "data"):
         pytest.fail("it is nobody else")
     assert (os.geteuid(), os.getegid(), os.getgroups()) == before
+
+
+def test_whoever_is_not_root_is_asked_for_nothing(place: Path) -> None:
+    (place / "closed").mkdir(mode=0o700)
+    with acting_as_owner_of(service_folder(place / "theirs")), acting_as_owner_of(place / "closed/data"):
+        assert os.geteuid() == SERVICE
+
+
+def test_the_owner_has_their_own_groups_whatever_group_the_folder_has(place: Path) -> None:
+    """By the first of them the services read the configuration."""
+    theirs, who = service_folder(place / "theirs"), pwd.getpwnam("daemon")
+    os.chown(theirs, who.pw_uid, SERVICE)
+    with acting_as_owner_of(theirs):
+        assert os.getegid() == SERVICE
+        assert who.pw_gid in os.getgroups()
+
+
+def test_of_a_folder_that_is_not_there_the_owner_is_whoever_may_make_it(place: Path) -> None:
+    theirs = service_folder(place / "theirs")
+    with acting_as_owner_of(theirs / "a/b"):
+        assert os.geteuid() == SERVICE
+    with acting_as_owner_of(place / "a/b"):
+        assert os.geteuid() == 0
+
+
+@pytest.mark.skipif(not Path(SYSTEM).exists(), reason="needs the Python of Debian, which every user may read")
+def test_for_good_it_is_the_owner_s_with_groups_besides_and_nothing_leads_back(place: Path) -> None:
+    theirs = service_folder(place / "theirs")
+    words = f"""
+import os, sys
+sys.path.insert(0, {str(ROOT)!r})
+from pathlib import Path
+from gateway.machine.ownership import become_owner_of
+become_owner_of(Path({str(theirs)!r}), ["dialout", "no-such-group"])
+print(os.getresuid(), os.getresgid(), os.getgroups())
+try:
+    os.seteuid(0)
+except PermissionError:
+    print("no way back")
+"""
+    done = subprocess.run([SYSTEM, "-c", words], capture_output=True, text=True, check=True, cwd="/")
+    group = grp.getgrnam("dialout").gr_gid
+    assert done.stdout.splitlines() == [f"{(SERVICE,) * 3} {(SERVICE,) * 3} [{group}]", "no way back"]
+
+
+def test_what_is_in_the_data_folder_is_its_owner_s_whatever_lies_on_the_way(place: Path) -> None:
+    data = service_folder(place / "data")
+    (place / "other").mkdir()
+    (data / "sub").symlink_to(place / "other")
+    (place / "way").symlink_to(data)
+    for inside in (data / "a", data / "x/y/a", data / "sub/a", place / "way/a"):
+        assert folder_of(inside, data) == data
+    assert folder_of(place / "way/a", place / "way") == place / "way"
+    for outside in (place / "a", place / "other/a", place / "database/a"):
+        assert folder_of(outside, data) == outside.parent
+
+
+def test_root_makes_no_data_folder_that_the_service_could_not_use(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ownership, "SYSTEMD", place)
+    monkeypatch.setattr(ownership, "SERVICE", "root")  # a user that every machine has
+    with pytest.raises(NoFolderError, match="make it for the service"):
+        refuse_to_make(place / "data")
+    refuse_to_make(place)
+    monkeypatch.setattr(ownership, "SERVICE", "nobody-of-this-name")
+    refuse_to_make(place / "data")  # a checkout, whoever runs it is whose it is
+    monkeypatch.setattr(ownership, "SERVICE", "root")
+    monkeypatch.setattr(ownership, "SYSTEMD", place / "none")
+    refuse_to_make(place / "data")  # a container of root's
