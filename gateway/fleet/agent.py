@@ -354,7 +354,7 @@ class OwnStatus:
         except orjson.JSONDecodeError:
             return
         page = message.topic.removeprefix(self._topics.status).removeprefix("/")
-        whole = self._pages.add(page, found) if isinstance(found, dict) else None
+        whole = self._pages.add(page, found, len(message.payload)) if isinstance(found, dict) else None
         if whole is not None:
             self._newest, self._heard_s = whole, time.monotonic()
 

@@ -15,11 +15,14 @@ from gateway.fleet.authority import MEMBER_DAYS, OF_OLD, PARTS, Authority
 from gateway.fleet.codes import ProofError, key_of, make_code, opened, sealed
 from gateway.fleet.mosquitto import RESERVED
 from gateway.fleet.register import MOST_MEMBERS, MOST_TRIES, Invitation, Register
+from gateway.machine.plain_text import text_of
 
 log = logging.getLogger(__name__)
 
 DAY_S = 86_400
 LARGEST_REQUEST = 16_384
+LONGEST_NAME = 64
+LONGEST_NONCE = 128
 NO_INVITATION = "no invitation of this name and code is open: it is wrong, used, or over. Ask for a new one"
 """One sentence for all of it: who guesses learns nothing."""
 
@@ -83,7 +86,7 @@ class Enrolment:
 
     def _join(self, payload: bytes) -> bytes:
         envelope = _object(payload)
-        gateway = str(envelope.get("gateway", ""))
+        gateway = text_of(envelope.get("gateway"), LONGEST_NAME)
         used = self._register.invitation(gateway)
         if used is None or used.expires_s <= self._clock() or used.tries >= MOST_TRIES:
             raise EnrolmentError(NO_INVITATION)
@@ -105,7 +108,7 @@ class Enrolment:
         pems, numbers = self._sign(used.gateway, message)
         answer = sealed(
             used.key, "answer",
-            {**self._about, "gateway": used.gateway, "nonce": message.get("nonce"), "ca": self._authority.pem, **pems},
+            {**self._about, "gateway": used.gateway, "nonce": text_of(message.get("nonce"), LONGEST_NONCE), "ca": self._authority.pem, **pems},
         )  # fmt: skip
         self._register.admit(used, asked, answer, numbers, self._clock())
         self._on_joined(used.gateway)
@@ -129,11 +132,13 @@ class Enrolment:
         pems, numbers = {}, []
         expires_s = self._clock() + MEMBER_DAYS * DAY_S
         for part, ending in PARTS.items():
-            request = message.get(f"{part}_request")
-            if request is None and part not in OF_OLD:
+            request = message.get(f"{part}_request", "" if part in OF_OLD else None)
+            if request is None:
                 continue  # a gateway of before
             try:
-                pems[f"{part}_cert"], number = self._authority.sign_request(str(request), f"{gateway}{ending}")
+                if not isinstance(request, str):
+                    raise ValueError("it is no text")  # noqa: TRY301, TRY004 - as whatever else is wrong with it
+                pems[f"{part}_cert"], number = self._authority.sign_request(request, f"{gateway}{ending}")
             except ValueError as error:
                 raise EnrolmentError(f"the request cannot be signed: {error}") from None
             numbers.append((number, expires_s))

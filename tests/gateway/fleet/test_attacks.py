@@ -27,6 +27,8 @@ pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 
 TOPICS = FleetTopics(SITE)
 WITHIN_S = 10.0
+DEEP = b"[" * 1000 + b"]" * 1000
+"""A list in a thousand lists: JSON, and more than Python can write out."""
 NOT_AUTHORISED = 0x87  # MQTT 5, section 3.4.2.1
 TAKEN = {0, 0x10}  # taken, or taken and nobody heard it
 
@@ -234,11 +236,36 @@ def test_certificates_are_for_whom_the_fleet_says_whatever_a_request_names(hospi
 
 
 def test_what_is_rubbish_stops_nobody(hospital: Hospital, enter: Callable[..., Somebody]) -> None:
-    hospital.enrol("a", start=False)
-    agent = enter(broker_of(hospital, "a", "agent"))
-    for topic in (TOPICS.state("a"), TOPICS.want("a"), TOPICS.renew("a")):
-        for body in (b"", b"\xff\xfe", b"[]", b"null", b'{"part": -1, "sha256": 7}', orjson.dumps({"x": "y" * 99_999})):
+    hospital.enrol("a", "first", start=False)
+    agent, gateway = (enter(broker_of(hospital, "a", part)) for part in ("agent", "gateway"))
+    stranger = enter(hospital.known_enrol_broker())
+    every = b'{"gateway": %b, "body": %b, "proof": %b, "part": %b, "sha256": %b, "gateway_request": %b, "nonce": %b}'
+    rubbish = (
+        b"", b"\xff\xfe", b"[]", b"null", b'{"part": -1, "sha256": 7}', orjson.dumps({"x": "y" * 99_999}),
+        every % ((DEEP,) * 7),
+    )  # fmt: skip
+    for body in rubbish:
+        for topic in (TOPICS.state("a"), TOPICS.want("a"), TOPICS.renew("a")):
             agent.publish(topic, body)
-    hospital.enrol("b", "first")
-    hospital.roll_out(hospital.bundle("1.1.0"), "1.1.0", "first")
+        for page in ("", "/1", f"/{'9' * 5_000}"):
+            gateway.publish(f"{Topics(SITE, 'a').status}{page}", body)
+        stranger.publish(TOPICS.request("somebody"), body)
+    hospital.enrol("b", "second")
+    hospital.roll_out(hospital.bundle("1.1.0"), "1.1.0", "second")
     hospital.until("done")
+
+
+def test_what_a_gateway_says_of_a_roll_out_may_be_anything_and_reaches_nobody_s_terminal(
+    hospital: Hospital, enter: Callable[..., Somebody]
+) -> None:
+    hospital.enrol("a", start=False)
+    agent, gateway = (enter(broker_of(hospital, "a", part)) for part in ("agent", "gateway"))
+    number = hospital.roll_out(hospital.bundle("1.1.0"), "1.1.0", "all")
+    said = b'{"roll_out": %d, "attempt": 1, "outcome": "%b", "why": %b}'
+    for outcome, why in ((b"committed", DEEP), (b"committed", b'""')):
+        agent.publish(TOPICS.state("a"), said % (number, outcome, why), retain=True)
+        status = {"state": "online", "publisher": {"connected": True}, "notices": {"active": []}, "version": "\x1b[2J"}
+        gateway.publish(Topics(SITE, "a").status, orjson.dumps(status))
+        wait_until(lambda: "says that it runs \\x1b[2J" in hospital.newest().why)
+    agent.publish(TOPICS.state("a"), said % (number, b"failed", b'"\\u001b[2J\\n1 of 1 well"'), retain=True)
+    assert hospital.until("stopped").why == "ring 'all': a: \\x1b[2J\\n1 of 1 well"
