@@ -14,6 +14,7 @@ from gateway.broker.access_list import HISTORIAN
 from gateway.fleet.authority import MEMBER_DAYS, OF_OLD, PARTS, Authority
 from gateway.fleet.codes import ProofError, key_of, make_code, opened, sealed
 from gateway.fleet.mosquitto import RESERVED
+from gateway.fleet.refusals import Refusals
 from gateway.fleet.register import MOST_MEMBERS, MOST_TRIES, Invitation, Register
 from gateway.machine.plain_text import text_of
 
@@ -25,6 +26,11 @@ LONGEST_NAME = 64
 LONGEST_NONCE = 128
 NO_INVITATION = "no invitation of this name and code is open: it is wrong, used, or over. Ask for a new one"
 """One sentence for all of it: who guesses learns nothing."""
+
+
+NOT_IN_IT = "it is not in the fleet"
+MOST_A_DAY = 10
+"""Times that a gateway gets new certificates within a day: each is a number that a revocation has to name."""
 
 
 class EnrolmentError(Exception):
@@ -75,13 +81,14 @@ class Enrolment:
         self._about = about
         self._on_joined = on_joined
         self._clock = clock
+        self._refusals = Refusals()
 
     def answer(self, payload: bytes) -> bytes:
         """Return the answer to a request, sealed with the code; or a refusal, which anybody may read."""
         try:
             return self._join(payload)
         except EnrolmentError as refusal:
-            log.warning("enrolment refused: %s", refusal)
+            self._refusals.add(f"enrolment refused: {refusal}")
             return orjson.dumps({"v": 1, "refused": str(refusal)})
 
     def _join(self, payload: bytes) -> bytes:
@@ -106,11 +113,11 @@ class Enrolment:
 
     def _admit(self, used: Invitation, message: dict[str, Any], asked: str) -> bytes:
         pems, numbers = self._sign(used.gateway, message)
-        answer = sealed(
-            used.key, "answer",
-            {**self._about, "gateway": used.gateway, "nonce": text_of(message.get("nonce"), LONGEST_NONCE), "ca": self._authority.pem, **pems},
-        )  # fmt: skip
-        self._register.admit(used, asked, answer, numbers, self._clock())
+        nonce = text_of(message.get("nonce"), LONGEST_NONCE)
+        about = {**self._about, "gateway": used.gateway, "nonce": nonce, "ca": self._authority.pem}
+        answer = sealed(used.key, "answer", about | pems)
+        if not self._register.admit(used, asked, answer, numbers, self._clock()):
+            raise EnrolmentError(NO_INVITATION)
         self._on_joined(used.gateway)
         log.info("gateway %s has joined", used.gateway)
         return answer
@@ -118,15 +125,23 @@ class Enrolment:
     def renew(self, gateway: str, payload: bytes) -> bytes:
         """Return new certificates for a gateway that is known by its present one."""
         try:
-            if gateway not in {member.gateway for member in self._register.present()}:
-                raise EnrolmentError("it is not in the fleet")  # noqa: TRY301 - as whatever else is refused here
+            self._see_that_it_may(gateway)
             pems, numbers = self._sign(gateway, _object(payload))
+            if not self._register.add_certificates(gateway, numbers):
+                raise EnrolmentError(NOT_IN_IT)  # noqa: TRY301 - as whatever else is refused here
         except EnrolmentError as refusal:
-            log.warning("%s gets no new certificates: %s", gateway, refusal)
+            self._refusals.add(f"{gateway} gets no new certificates: {refusal}")
             return orjson.dumps({"v": 1, "refused": str(refusal)})
-        self._register.add_certificates(gateway, numbers)
         log.info("gateway %s has new certificates", gateway)
         return orjson.dumps({"v": 1, **pems})
+
+    def _see_that_it_may(self, gateway: str) -> None:
+        """Raise EnrolmentError where a gateway is none of ours, or has new certificates again and again."""
+        if gateway not in {member.gateway for member in self._register.present()}:
+            raise EnrolmentError(NOT_IN_IT)
+        since_s = self._clock() + (MEMBER_DAYS - 1) * DAY_S  # what was signed a day ago ends then
+        if self._register.certificates_after(gateway, since_s) >= MOST_A_DAY * len(PARTS):
+            raise EnrolmentError(f"it has had new ones {MOST_A_DAY} times within a day: look at what runs there")
 
     def _sign(self, gateway: str, message: dict[str, Any]) -> tuple[dict[str, str], list[tuple[int, float]]]:
         pems, numbers = {}, []

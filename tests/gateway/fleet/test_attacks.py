@@ -13,7 +13,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from config.settings import Broker
 from gateway.broker.link import Incoming, Limits, Link
-from gateway.fleet.joining import JoinError
+from gateway.fleet.enrolment import MOST_A_DAY
+from gateway.fleet.joining import JoinError, make_requests
 from gateway.fleet.member_folder import FOLDER
 from gateway.fleet.plan import Plan, decode_plan, describe, encode_plan
 from gateway.fleet.register import MOST_TRIES
@@ -233,6 +234,22 @@ def test_certificates_are_for_whom_the_fleet_says_whatever_a_request_names(hospi
     _, request = make_request("dashboard")
     pem, _ = hospital.fleet.authority.sign_request(request, "a")
     assert x509.load_pem_x509_certificate(pem.encode()).subject.rfc4514_string() == "CN=a"
+
+
+def test_new_certificates_are_given_some_times_a_day_and_no_more(
+    hospital: Hospital, enter: Callable[..., Somebody]
+) -> None:
+    """Each would be a number on the list that all have to read whose certificate is looked at."""
+    hospital.enrol("a", start=False)
+    agent = enter(broker_of(hospital, "a", "agent"), TOPICS.renewed("a"))
+    _, requests = make_requests("a")
+    for _ in range(2 * MOST_A_DAY):
+        agent.publish(TOPICS.renew("a"), orjson.dumps(requests))
+    wait_until(lambda: len(agent.heard) == 2 * MOST_A_DAY)
+    refused = [b"refused" in message.payload for message in agent.heard]
+    assert refused == [False] * (MOST_A_DAY - 1) + [True] * (MOST_A_DAY + 1)  # it has had some when it joined
+    assert hospital.fleet.revoke("a", "stolen") == []
+    assert len(hospital.fleet.register.revoked_numbers(0.0)) == 3 * MOST_A_DAY
 
 
 def test_what_is_rubbish_stops_nobody(hospital: Hospital, enter: Callable[..., Somebody]) -> None:

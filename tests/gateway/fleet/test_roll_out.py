@@ -75,7 +75,8 @@ SPEAKS: dict[str, Any] = {"state": "online", "publisher": {"connected": True}, "
         (SPEAKS, 1.0, "is well"),
         (SPEAKS | {"parts": {"x": {"given_up": True}}}, 1.0, "has given up a part of itself: x"),
         (
-            SPEAKS | {"parts": {f"\x1b[2J{n}": {"given_up": True} for n in range(3000)}}, 1.0,
+            SPEAKS | {"parts": {f"\x1b[2J{n}": {"given_up": True} for n in range(3000)}},
+            1.0,
             "has given up a part of itself: \\x1b[2J0, \\x1b[2J1, \\x1b[2J10, \\x1b[2J100, \\x1b[2J1000 and 2995 more",
         ),
         (SPEAKS | {"notices": {"active": [{"code": DEEP}, {"code": ["x"]}]}}, 1.0, "is well"),
