@@ -80,7 +80,7 @@ class Agent:
             embedded=False, host=str(about["host"]), port=int(about["port"]), ca_file=folder / "ca.pem",
             cert_file=folder / "agent.pem", key_file=folder / "agent.pem",
         )  # fmt: skip
-        self._inbox = Inbox()
+        self._inbox = Inbox(self._own_status.or_topic)
         self._renewal = Renewal(folder, self.gateway)
         topics = (self._topics.plan, self._topics.part(self.gateway), self._topics.renewed(self.gateway))
         self._link = Link(
@@ -346,6 +346,10 @@ class OwnStatus:
     def filters(self) -> tuple[str, ...]:
         """Return what to listen to."""
         return self._topics.status, self._topics.status_page()
+
+    def or_topic(self, topic: str) -> str:
+        """Return on whose account a message is: the gateway's own user, or the desk, by what it says."""
+        return self._topics.status if topic.startswith(self._topics.status) else topic
 
     def on_message(self, message: Incoming) -> None:
         """Take a status or a page of one."""

@@ -9,6 +9,8 @@ import time
 from typing import Any
 
 import orjson
+from paho.mqtt.client import MQTTMessageInfo
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.broker.link import Incoming, Link
@@ -24,7 +26,7 @@ from gateway.fleet.register import RollOut
 from gateway.fleet.roll_out import Step, next_step
 from gateway.fleet.roll_outs import RollOuts
 from gateway.fleet.signing import load_key, public_of, sign
-from gateway.fleet.topics import FleetTopics, sender_of
+from gateway.fleet.topics import FleetTopics, sender_of, whose
 from gateway.wire.topics import Topics
 
 log = logging.getLogger(__name__)
@@ -59,7 +61,8 @@ class Desk:
         self._heard = Heard()
         self._trouble = DiskTrouble(fleet.folder, "nobody joins, and no roll-out goes on")
         self._overview: dict[str, Any] | None = None
-        self._inbox = Inbox()
+        self._inbox = Inbox(whose)
+        self._handed_out: dict[str, MQTTMessageInfo] = {}  # to each gateway the last part
         self._link = Link(
             fleet.broker(), client_id=DESK, handler=self._inbox,
             subscriptions=[(topic, SubscribeOptions(qos=1)) for topic in self._filters()],
@@ -151,6 +154,9 @@ class Desk:
             return
         if type(number) is not int or not 0 <= number < len(roll_out.bundle.parts):
             return
+        last = self._handed_out.get(gateway)
+        if last is not None and last.rc == MQTTErrorCode.MQTT_ERR_SUCCESS and not last.is_published():
+            return  # it asks for one after another: a thousand questions are no reason to hold a thousand parts
         try:
             with roll_out.path.open("rb") as file:
                 file.seek(number * PART_BYTES)
@@ -159,7 +165,9 @@ class Desk:
             log.error("the bundle of roll-out %d cannot be read: %s", roll_out.id, error)  # noqa: TRY400 - no defect
             return
         about = (("sha256", sha256), ("part", str(number)))
-        self._publish(self._topics.part(gateway), part, about=about)
+        sent = self._send(self._topics.part(gateway), part, about=about)
+        if sent is not None:
+            self._handed_out[gateway] = sent
 
     # What goes out.
 
@@ -176,6 +184,7 @@ class Desk:
     def _turn(self) -> None:
         if self._connections != self._inbox.connections:
             self._connections = self._inbox.connections
+            self._handed_out.clear()
             self._said.clear()  # a broker that was away may have forgotten it
         if time.monotonic() - self._listed_s > LIST_AGAIN_S:
             with self._trouble.outlived():
@@ -252,10 +261,13 @@ class Desk:
         if self._said.get(topic) != payload and self._publish(topic, payload, retain=True):
             self._said[topic] = payload
 
-    def _publish(
+    def _publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        return self._send(topic, payload, retain=retain) is not None
+
+    def _send(
         self, topic: str, payload: bytes, *, retain: bool = False, about: tuple[tuple[str, str], ...] = ()
-    ) -> bool:
+    ) -> MQTTMessageInfo | None:
         connection = self._inbox.connection
         if connection is None:
-            return False
-        return self._link.publish(connection, topic, payload, qos=1, retain=retain, about=about) is not None
+            return None
+        return self._link.publish(connection, topic, payload, qos=1, retain=retain, about=about)

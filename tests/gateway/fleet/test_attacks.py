@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -57,6 +58,10 @@ class Somebody:
         with self._changed:
             assert self._changed.wait_for(lambda: info.mid in self._codes, WITHIN_S)
         return self._codes[info.mid]
+
+    def say(self, topic: str, payload: bytes) -> None:
+        """Publish, and wait for nothing."""
+        assert self.link.publish(self._connection, topic, payload, qos=1) is not None
 
     def connected(self, connection: int, limits: Limits) -> None:
         with self._changed:
@@ -250,6 +255,28 @@ def test_new_certificates_are_given_some_times_a_day_and_no_more(
     assert refused == [False] * (MOST_A_DAY - 1) + [True] * (MOST_A_DAY + 1)  # it has had some when it joined
     assert hospital.fleet.revoke("a", "stolen") == []
     assert len(hospital.fleet.register.revoked_numbers(0.0)) == 3 * MOST_A_DAY
+
+
+def held_mb() -> int:
+    """Return how much memory this process holds, of which the desk is a thread."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") >> 20
+
+
+def test_who_asks_for_a_thousand_parts_is_handed_one_after_another(
+    hospital: Hospital, enter: Callable[..., Somebody]
+) -> None:
+    hospital.enrol("a", "first", start=False)
+    agent = enter(broker_of(hospital, "a", "agent"))
+    path = hospital.bundle("1.1.0", size=20_000_000)
+    bundle = describe(path, "upgrade", "1.1.0")
+    hospital.roll_out(path, "1.1.0", "first", within_s=120.0, described=bundle)
+    wait_until(lambda: "has not answered" in hospital.newest().why)  # so the plan is out
+    before, most = held_mb(), 0
+    for number in range(3000):
+        agent.say(TOPICS.want("a"), orjson.dumps({"sha256": bundle.sha256, "part": number % len(bundle.parts)}))
+        most = max(most, held_mb())
+    hospital.enrol("b", "second", start=False)  # whoever else asks is answered meanwhile
+    assert max(most, held_mb()) - before < 150  # 3000 parts have 786 MB
 
 
 def test_what_is_rubbish_stops_nobody(hospital: Hospital, enter: Callable[..., Somebody]) -> None:

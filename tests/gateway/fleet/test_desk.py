@@ -60,7 +60,7 @@ class Page:
 
     def __init__(self, hospital: Hospital) -> None:
         self.words = FleetWords(SITE)
-        self._inbox = Inbox()
+        self._inbox = Inbox(str)
         wanted = [(self.words.topics.overview, SubscribeOptions(qos=1))]
         broker = hospital.settings_of("dashboard")
         self.link = Link(broker, client_id="page", handler=self._inbox, subscriptions=wanted)
