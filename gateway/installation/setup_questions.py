@@ -96,7 +96,7 @@ def _user(answer: str) -> str:
 
 
 def _zone(answer: str) -> str:
-    known = (ZONES / answer).is_file() if ZONES.is_dir() else True
+    known = _is_file(ZONES / answer) if ZONES.is_dir() else True
     return "" if ZONE.fullmatch(answer) and known else "That is no time zone: write it as Europe/London."
 
 
@@ -114,16 +114,29 @@ def _is_host(name: str) -> bool:
 
 
 def _port(answer: str) -> str:
-    within = answer.isdigit() and SMALLEST_PORT <= int(answer) <= LARGEST_PORT
+    within = SMALLEST_PORT <= _number(answer) <= LARGEST_PORT
     return "" if within else f"Write a number from {SMALLEST_PORT} to {LARGEST_PORT}."
 
 
 def _any_port(answer: str) -> str:
-    return "" if answer.isdigit() and 0 < int(answer) <= LARGEST_PORT else f"Write a number up to {LARGEST_PORT}."
+    return "" if 0 < _number(answer) <= LARGEST_PORT else f"Write a number up to {LARGEST_PORT}."
+
+
+def _number(answer: str) -> int:
+    """Return a number as it is typed; 0 where it is none: a raised two is a digit for Python, and no number."""
+    return int(answer) if answer.isascii() and answer.isdigit() else 0
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that is longer than a file's may be is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _file(answer: str) -> str:
-    return "" if Path(answer).is_file() else "There is no such file: write its whole path, beginning with /."
+    return "" if _is_file(Path(answer)) else "There is no such file: write its whole path, beginning with /."
 
 
 def _folder(answer: str) -> str:
@@ -144,7 +157,7 @@ def _beds(answer: str) -> str:
 
 
 def _keep(answer: str) -> str:
-    return "" if answer.isdigit() and 0 < int(answer) <= 1000 else "Write a number from 1 to 1000."
+    return "" if 0 < _number(answer) <= 1000 else "Write a number from 1 to 1000."
 
 
 def own_zone(_: Answers) -> str:
