@@ -133,13 +133,20 @@ def set_ring(settings: Settings, name: str, ring: str) -> None:
 def revoke(settings: Settings, name: str, why: str) -> int:
     """Take a gateway out; return the exit status."""
     with opened(settings) as fleet:
+        withdrawn = fleet.register.withdraw(name, time.time())
         troubles = fleet.revoke(name, why)
+    if withdrawn:
+        typer.echo(f"The invitation of {name} is taken back: its code opens nothing any more.")
+    if troubles is None and withdrawn:
+        return 0
     if troubles is None:
         raise UsageError(f"no gateway '{name}' is in the fleet")
     for trouble in troubles:
         print_line(trouble)
     if troubles:
-        print_line(f"{name} is on the revocation list, and may still be connected: see to the broker")
+        print_line(
+            f"{name} is on the revocation list, and may still be connected: see to the broker, and revoke it again"
+        )
         return FAILURE
     typer.echo(f"{name} is out of the fleet: its connections have ended, and its certificates open nothing any more.")
     return 0

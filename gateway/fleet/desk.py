@@ -211,6 +211,10 @@ class Desk:
         now = time.monotonic()
         present = {member.gateway for member in self._register.present()}
         opened = [name for ring in roll_out.rings[: roll_out.open] for name in ring.gateways if name in present]
+        others_follow = roll_out.open < len(roll_out.rings)
+        if not present.intersection(roll_out.rings[roll_out.open - 1].gateways) and (others_follow or not opened):
+            self._note(roll_out, Step("stop", "nobody of it is in the fleet any more, so nobody has tried it"))
+            return
         looked_at = (roll_out.id, roll_out.attempt, roll_out.open)
         if looked_at != self._looked_at:
             self._looked_at, self._opened_s, self._well_s = looked_at, now, None

@@ -86,12 +86,13 @@ class FleetFolder:
         return not own or days_left(pem) < MEMBER_DAYS / 3
 
     def revoke(self, gateway: str, why: str) -> list[str] | None:
-        """Take a gateway out of the fleet at once.
+        """Take a gateway out of the fleet at once; of one that is out already, tell the broker once more.
 
         Returns:
-            What could not be done, in sentences; None where there is no such gateway.
+            What could not be done, in sentences; None where there never was such a gateway.
         """
-        if not self.register.revoke(gateway, why, time.time()):
+        known = any(member.gateway == gateway for member in self.register.members())
+        if not self.register.revoke(gateway, why, time.time()) and not known:
             return None
         trouble = self.apply()
         found = [f"mosquitto has not read its new lists: {trouble}"] if trouble else []

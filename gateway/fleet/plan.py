@@ -161,8 +161,10 @@ def rings_of(names: Sequence[str], ring_of: dict[str, str]) -> tuple[Ring, ...]:
     """Return the rings by their names: of each the gateways that were put into it, of 'all' whoever is left.
 
     Raises:
-        ValueError: A ring is named twice, has nobody, or 'all' is not the last.
+        ValueError: None is named, one is named twice, has nobody, or 'all' is not the last.
     """
+    if not names:
+        raise ValueError("no ring is named: --rings first,ward,all")
     left = dict(ring_of)
     rings = []
     for number, name in enumerate(names):

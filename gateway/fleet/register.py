@@ -155,6 +155,12 @@ class Register:
         )  # fmt: skip
         return [Invitation(*row) for row in rows]
 
+    def withdraw(self, gateway: str, now_s: float) -> bool:
+        """Take an invitation back; return whether there was one that still held."""
+        there = any(one.gateway == gateway for one in self.open_invitations(now_s))
+        self._db.execute("DELETE FROM invitations WHERE gateway = ?", (gateway,))
+        return there
+
     def count_try(self, gateway: str) -> None:
         """Count a wrong code."""
         self._db.execute("UPDATE invitations SET tries = tries + 1 WHERE gateway = ?", (gateway,))

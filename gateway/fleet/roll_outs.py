@@ -58,10 +58,12 @@ class RollOuts:
 
     def resume(self) -> RollOut:
         """Have a roll-out that was stopped or aborted go on: whoever failed tries again. Raises BusyError."""
-        newest = self.newest()
-        if newest is None or newest.state not in ("stopped", "aborted"):
-            raise BusyError("there is no roll-out that was stopped or aborted")
         with self._register.changing() as db:
+            newest = self.newest()
+            if newest is None or newest.state not in ("stopped", "aborted"):
+                raise BusyError("there is no roll-out that was stopped or aborted")
+            if not newest.path.exists():
+                raise BusyError(f"its file {newest.path} is not there any more: begin another roll-out")
             db.execute(
                 "UPDATE roll_outs SET state = 'open', why = 'resumed', attempt = attempt + 1 WHERE id = ?", (newest.id,)
             )
@@ -69,10 +71,13 @@ class RollOuts:
 
     def abort(self) -> RollOut:
         """Have nobody else take it. Raises BusyError."""
-        newest = self.newest()
-        if newest is None or newest.state not in ("open", "stopped"):
-            raise BusyError("there is no roll-out under way")
-        self.note(newest.id, state="aborted", why="aborted by an administrator")
+        with self._register.changing() as db:
+            newest = self.newest()
+            if newest is None or newest.state not in ("open", "stopped"):
+                raise BusyError("there is no roll-out under way")
+            db.execute(
+                "UPDATE roll_outs SET state = 'aborted', why = 'aborted by an administrator' WHERE id = ?", (newest.id,)
+            )
         return newest
 
 

@@ -121,3 +121,15 @@ def test_a_revocation_that_the_broker_does_not_hear_of_is_no_success(
     status, said = fleet("revoke", begun, "ward-7", "--why", "stolen")
     assert status == 1
     assert "may still be connected" in said + "".join(capfd.readouterr())
+    status, said = fleet("revoke", begun, "ward-7")  # once more, when somebody has seen to the broker
+    assert status == 1
+    assert "may still be connected" in said + "".join(capfd.readouterr())
+
+
+def test_an_invitation_that_somebody_else_has_read_is_taken_back(begun: Path) -> None:
+    fleet("invite", begun, "ward-7")
+    status, said = fleet("revoke", begun, "ward-7")
+    assert (status, said.strip()) == (0, "The invitation of ward-7 is taken back: its code opens nothing any more.")
+    assert orjson.loads(fleet("list", begun, "--json")[1])["invitations"] == []
+    with pytest.raises(UsageError, match="no gateway 'ward-7' is in the fleet"):
+        fleet("revoke", begun, "ward-7")

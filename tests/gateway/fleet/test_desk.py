@@ -42,6 +42,51 @@ def test_a_ring_with_one_bad_gateway_stops_and_goes_on_when_it_is_mended(hospita
     assert set(hospital.versions().values()) == {"1.1.0"}
 
 
+def test_a_ring_of_which_nobody_is_left_proves_nothing(hospital: Hospital) -> None:
+    hospital.enrol("a", "first", start=False)
+    hospital.enrol("b", "ward")
+    hospital.roll_out(hospital.bundle("1.1.0"), "1.1.0", "first", "all")
+    wait_until(lambda: "a has not answered" in hospital.newest().why)
+    hospital.fleet.revoke("a", "it did not start again")
+    stopped = hospital.until("stopped")
+    assert (stopped.open, stopped.why) == (
+        1, "ring 'first': nobody of it is in the fleet any more, so nobody has tried it",
+    )  # fmt: skip
+    assert hospital.versions() == {"b": FIRST_VERSION}
+
+
+def test_the_last_ring_may_lose_whoever_was_in_it(hospital: Hospital) -> None:
+    hospital.enrol("a", "first")
+    hospital.enrol("b", "ward", start=False)
+    hospital.roll_out(hospital.bundle("1.1.0"), "1.1.0", "first", "all")
+    wait_until(lambda: "b has not answered" in hospital.newest().why)
+    hospital.fleet.revoke("b", "stolen")
+    hospital.until("done")
+
+
+def test_a_gateway_that_comes_from_another_fleet_takes_what_its_new_desk_plans(
+    hospital: Hospital, tmp_path: Path
+) -> None:
+    gateway = hospital.enrol("a")
+    for version_of_it in ("1.1.0", "1.2.0"):
+        hospital.roll_out(hospital.bundle(version_of_it), version_of_it, "all")
+        hospital.until("done")
+    hospital.gateways.pop("a").stop()
+    other = tmp_path / "other"
+    other.mkdir()
+    with hospital_in(other) as new:  # the old one's machine is lost: a new desk counts from one
+        moved = LightGateway(gateway.folder, "a", new.enrol_broker())
+        moved.join(new.code("a"))
+        moved.start()
+        new.gateways["a"] = moved
+        new.roll_out(new.bundle("1.3.0"), "1.3.0", "all")
+        new.until("done")
+        moved.stop_agent()
+        known = AgentMemory(gateway.folder / "data" / FOLDER).now
+        moved.join(new.code("a"))  # the same fleet once more: what was there is not forgotten
+        assert AgentMemory(gateway.folder / "data" / FOLDER).now == known
+
+
 def test_an_older_version_is_refused_before_it_is_fetched_unless_the_roll_out_says_why(hospital: Hospital) -> None:
     gateway = hospital.enrol("a")
     bundle = hospital.bundle("0.0.9")

@@ -56,7 +56,12 @@ def test_rings_are_by_name_and_all_is_whoever_is_left() -> None:
     assert rings_of(["first", "ward", "all"], ring_of) == (
         Ring("first", ("a",)), Ring("ward", ("b", "d")), Ring("all", ("c",)),
     )  # fmt: skip
-    for names, why in ((["first", "first"], "twice"), (["all", "first"], "last"), (["moon"], "no gateway is in")):
+    for names, why in (
+        ([], "no ring is named"),
+        (["first", "first"], "twice"),
+        (["all", "first"], "last"),
+        (["moon"], "no gateway is in"),
+    ):
         with pytest.raises(ValueError, match=why):
             rings_of(names, ring_of)
 
