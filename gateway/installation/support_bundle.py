@@ -25,7 +25,7 @@ import orjson
 
 from config.settings import Section, Settings
 from dsp.kernel_cache import cache_base
-from gateway.installation.scrubbing import Scrubber, words_of
+from gateway.installation.scrubbing import Scrubber, words_in, words_of
 
 TAKEN_OUT = "[taken out]"
 SECRET_KEYS = frozenset({"passkey", "webhook", "username", "client_id", "public_url", "redirect_url"})
@@ -43,11 +43,15 @@ Support bundle of a rehab-gateway, made {made}.
 What is in it: versions, the configuration, the state of the gateway, what 'doctor' said, logs, sizes and counts.
 What is not: measurements, passwords, keys, certificates, names. Pseudonyms, names of people, names of beds, addresses
 and serial numbers of devices are stand-ins such as [subject 3fa2c100]: the same word has the same one throughout this
-bundle, and another in the next. Ids of beds and devices stay.
-
+bundle, and another in the next. Ids of beds and devices stay. What people wrote with a notice is left out.
+{short}
 Look through it before you send it: it is text, and nothing else is in it.
 """
 
+SHORT = """
+{n} pseudonyms, names or other words of this ward are so short that they would be found in any text: these were NOT
+looked for, and may be in it.
+"""
 Say = Callable[[str], None]
 
 
@@ -59,11 +63,19 @@ class BundleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle that was written: how many texts, and how many words were taken out or replaced on the way."""
+    """A bundle that was written.
+
+    Attributes:
+        path: The file.
+        texts: How many are in it.
+        words: How many words of this ward it was searched for.
+        too_short: How many it could not be searched for: a pseudonym that is one letter, or a number of two digits.
+    """
 
     path: Path
     texts: int
     words: int
+    too_short: int
 
 
 def make_bundle(
@@ -80,13 +92,13 @@ def make_bundle(
         say: Told what goes on.
     """
     say("collecting")
-    words = words_of(settings, configuration)
-    scrubber = Scrubber(words)
+    scrubber = Scrubber(words_in(status) | words_of(settings, configuration))
+    short = SHORT.format(n=scrubber.too_short) if scrubber.too_short else ""
     texts = {
-        "README.txt": README.format(made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")),
+        "README.txt": README.format(made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), short=short),
         "versions.txt": versions(),
         "configuration.json": as_json(plain_settings(settings)),
-        "status.json": as_json(dict(status)),
+        "status.json": as_json(without_remarks(status)),
         "doctor.json": as_json(doctor),
         "disk.txt": disk(settings),
         "kernel-cache.txt": kernel_cache(),
@@ -104,7 +116,7 @@ def make_bundle(
     ):
         for name, text in clean.items():
             bundle.writestr(name, text)
-    return Bundle(path, len(clean), len(words))
+    return Bundle(path, len(clean), scrubber.searched, scrubber.too_short)
 
 
 def _clean(texts: Mapping[str, str], scrubber: Scrubber) -> dict[str, str]:
@@ -148,6 +160,15 @@ def plain_settings(settings: Section) -> dict[str, Any]:
         else:
             shown[key] = TAKEN_OUT if key in SECRET_KEYS and value is not None else value
     return shown
+
+
+def without_remarks(said: Any) -> Any:
+    """Return a status without what people wrote when they answered a notice: that may be about anybody."""
+    if isinstance(said, Mapping):
+        written = "by" in said
+        return {key: TAKEN_OUT if written and key == "why" and value else without_remarks(value)
+                for key, value in said.items()}  # fmt: skip
+    return [without_remarks(one) for one in said] if isinstance(said, list | tuple) else said
 
 
 def disk(settings: Settings) -> str:

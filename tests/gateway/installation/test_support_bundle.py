@@ -132,6 +132,41 @@ def test_what_a_fault_needs_is_in_it(ward: Path, tmp_path: Path) -> None:
     assert same in texts["logs/run.log"]
 
 
+def test_who_answered_a_notice_from_another_computer_is_not_named(ward: Path, tmp_path: Path) -> None:
+    """The ward's page may be on another machine, and so who signs in there: they are known from the answers alone."""
+    answer = {"by": "rosalind", "at_us": 7, "why": "Mrs Alder's daughter took it off"}
+    kept = {"v": 1, "answers": [{"notice": "x", "since_us": 7, "by": "marigold", "at_us": 7, "why": ""}]}
+    (tmp_path / "data/notices.json").write_bytes(orjson.dumps(kept))
+    (tmp_path / "data/withdrawn-users.jsonl").write_bytes(orjson.dumps({"name": "hyacinth"}) + b"\n")
+    (tmp_path / "data/page.log").write_text("rosalind, marigold, hyacinth, sftpuser, fl33t-key", "utf-8")
+    settings = load(ward)
+    settings = settings.model_copy(update={
+        "fleet": settings.fleet.model_copy(update={"share": "https://files.example/fl33t-key/"}),
+        "backup": settings.backup.model_copy(update={"sftp_to": "sftpuser@nas:there"}),
+    })  # fmt: skip
+    status = {"notices": {"active": [{"id": "low", "acknowledged": answer}], "paused": [answer | {"bed": "bay-a"}]}}
+    made = make_bundle(settings, ward, tmp_path / "x.zip", status=status, doctor=[], say=lambda _: None)
+    texts = "".join(texts_of(made.path).values())
+    left = ("rosalind", "marigold", "hyacinth", "Alder", "daughter", "sftpuser", "fl33t")
+    assert not [word for word in left if word in texts]
+    shown = orjson.loads(texts_of(made.path)["status.json"])["notices"]
+    assert shown["active"][0]["acknowledged"]["why"] == shown["paused"][0]["why"] == "[taken out]"
+
+
+def test_what_is_too_short_to_be_looked_for_is_said_and_not_called_clean(tmp_path: Path) -> None:
+    ward = tmp_path / "ward.toml"
+    ward.write_text('[site]\ndata = "data"\n[[slot]]\nid = "bay-a"\nlabel = "1"\nsubject = "07"\n', "utf-8")
+    with ward.open("a", encoding="utf-8") as file:
+        file.write('[[slot]]\nid = "bay-b"\nlabel = "B2"\nsubject = "p1"\n')
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/run.log").write_text("p1 of B2 in bay-b", "utf-8")
+    made = make_bundle(load(ward), ward, tmp_path / "x.zip", status={}, doctor=[], say=lambda _: None)
+    texts = texts_of(made.path)
+    assert (made.words, made.too_short) == (1, 3)
+    assert "3 pseudonyms, names or other words of this ward" in texts["README.txt"]
+    assert texts["logs/run.log"].endswith("] of B2 in bay-b")
+
+
 def test_a_stand_in_is_another_one_in_the_next_bundle() -> None:
     words = {"p-0147": "subject"}
     first, second = Scrubber(words), Scrubber(words)
