@@ -88,7 +88,7 @@ class Applier:
         try:
             text = file.read_text("utf-8")
             foreign = sorted(foreign_to(tomllib.loads(text)))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             return False, f"it is not a part of a configuration: {error}"
         if foreign:
             return False, f"it has {foreign[0]}, which is each machine's own: {', '.join(sorted(ALLOWED))} may be sent"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from config.hardware import network_address
+from config.hardware import is_host
 from config.pseudonym import nhs_numbers
 from config.settings import Store
 from gateway.dashboard.passwords import reason_against
@@ -20,7 +20,6 @@ Answers = Mapping[str, str]
 Kind = Literal["text", "choice", "secret", "list"]
 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 ZONES = Path("/usr/share/zoneinfo")
 ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 LONGEST = 200
@@ -101,16 +100,8 @@ def _zone(answer: str) -> str:
 
 
 def _hosts(answer: str) -> str:
-    wrong = [part for part in parts(answer) if not _is_host(part)]
+    wrong = [part for part in parts(answer) if not is_host(part)]
     return f"'{wrong[0]}' is neither a name nor an address on the network." if wrong else ""
-
-
-def _is_host(name: str) -> bool:
-    try:
-        network_address(name)
-    except ValueError:
-        return HOST.fullmatch(name) is not None and not name.replace(".", "").isdigit()
-    return True
 
 
 def _port(answer: str) -> str:
@@ -170,7 +161,7 @@ def own_names(_: Answers) -> str:
     """Return what browsers may call this machine by: its name, that name on a local network, its addresses."""
     host = socket.gethostname().partition(".")[0]
     found = [host, f"{host}.local", *_addresses(), "localhost", "127.0.0.1"]
-    return ", ".join(dict.fromkeys(name for name in found if name and _is_host(name)))
+    return ", ".join(dict.fromkeys(name for name in found if name and is_host(name)))
 
 
 def _addresses() -> list[str]:

@@ -67,6 +67,7 @@ def test_a_good_part_is_in_force(config: Path, tmp_path: Path) -> None:
         ('[historian]\ndatabase = "new.db"\n', r"historian\.database, which is"),
         ("simulated = true\n", r"\[simulated\], which is"),
         ("dashboard = 3\n", "its check fails"),
+        (f"x = {'[' * 3000}{']' * 3000}\n", "is not a part of a configuration"),
         ("[notices]\nloud = true\n", "its check fails: .*50-fleet.toml"),
     ],
 )
