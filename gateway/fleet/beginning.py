@@ -44,9 +44,7 @@ def begin(
         dashboards: Names of dashboards beside the usual one.
     """
     if wrong := [host for host in hosts if not is_host(host)]:
-        raise BegunError(
-            f"'{wrong[0]}' is no name or address of a computer: write mqtt.hospital.example, without a port"
-        )
+        raise BegunError(f"'{wrong[0]}' is no name or address of a computer: write it as mqtt.example, without a port")
     stores, pages = list(historians) or [HISTORIAN], list(dashboards) or [DASHBOARD]
     names = (*RESERVED, *stores, *pages)
     if twice := next((name for name in names if names.count(name) > 1), None):

@@ -20,6 +20,7 @@ from config.settings import Broker
 from gateway.broker.certificates import context_for, explain
 from gateway.broker.paho_client import PahoClient
 from gateway.fleet.agent_memory import FILE as MEMORY
+from gateway.fleet.agent_memory import AgentMemory
 from gateway.fleet.authority import OF_OLD, PARTS, make_request
 from gateway.fleet.codes import ProofError, key_of, opened, sealed
 from gateway.fleet.member_folder import FOLDER, MEMBER
@@ -80,8 +81,12 @@ def join(
 
 
 def _forget_other_fleet(folder: Path, plan_key: object) -> None:
-    """Forget which plans another fleet's desk had: a new desk counts from one, and no key but its own is believed."""
+    """Forget which plans another fleet's desk had: a new desk counts from one, and no key but its own is believed.
+
+    A memory that cannot be read goes, too: who joins has a code from the desk, and no agent works with it.
+    """
     try:
+        AgentMemory(folder)
         known = orjson.loads((folder / MEMBER).read_bytes())["plan_key"]
     except (OSError, ValueError, KeyError, TypeError):
         known = ""
@@ -199,7 +204,10 @@ def _exchange(broker: Broker, request: bytes) -> bytes:
         client.disconnect()
         client.loop_stop()
         client.forget_users()
-    raise JoinError(f"nobody answers at {broker.host}:{broker.port}: is 'rehab-gateway fleet desk' running?")
+    raise JoinError(
+        f"nobody answers at {broker.host}:{broker.port}: is that the port that 'fleet invite' printed, for who wants to"
+        " join, and is 'rehab-gateway fleet desk' running?"
+    )
 
 
 def _unproved() -> ssl.SSLContext:

@@ -12,7 +12,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from config.loader import PARTS_FOLDER, load
 from gateway.broker.link import Link
 from gateway.dashboard.fleet_words import FleetWords
-from gateway.fleet.agent_memory import AgentMemory
+from gateway.fleet.agent_memory import AgentMemory, Memory
 from gateway.fleet.applying import PART, PREVIOUS
 from gateway.fleet.inbox import Inbox
 from gateway.fleet.joining import JoinError
@@ -85,6 +85,9 @@ def test_a_gateway_that_comes_from_another_fleet_takes_what_its_new_desk_plans(
         known = AgentMemory(gateway.folder / "data" / FOLDER).now
         moved.join(new.code("a"))  # the same fleet once more: what was there is not forgotten
         assert AgentMemory(gateway.folder / "data" / FOLDER).now == known
+        (gateway.folder / "data" / FOLDER / "agent.json").write_text("{")
+        moved.join(new.code("a"))  # an agent says "join again" of a memory that cannot be read
+        assert AgentMemory(gateway.folder / "data" / FOLDER).now == Memory()
 
 
 def test_an_older_version_is_refused_before_it_is_fetched_unless_the_roll_out_says_why(hospital: Hospital) -> None:
@@ -210,6 +213,7 @@ def test_a_configuration_that_was_tried_at_a_power_cut_is_taken_back_at_the_next
     (parts / PREVIOUS).write_text("[outbox]\nmax_days = 7\n")
     (parts / PART).write_text("[outbox]\nmax_days = 3\n")
     gateway.start()
+    hospital.gateways["a"] = gateway  # which ends it
     wait_until(lambda: AgentMemory(memory).now.outcome == "failed")
     assert AgentMemory(memory).now.why == (
         "it was interrupted, and the one before is in force again: resume the roll-out to try again"
