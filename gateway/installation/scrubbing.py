@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from config import plain_file
 from config.pseudonym import nhs_numbers
 from config.secret import LARGEST_BYTES
 from config.settings import Device, Section, Settings
@@ -38,9 +39,11 @@ SHORTEST_INSIDE = 12
 DIGITS = 8
 KEY_BYTES = 32
 LARGEST_SECRET = 4096
+LARGEST_LIST = 16 << 20
 COLON = r"(?:[:_-]|%3a)"
 HARDWARE = re.compile(rf"(?i)(?:(?<![0-9a-f])|{BEHIND})(?:[0-9a-f]{{2}}{COLON}){{5}}[0-9a-f]{{2}}(?![0-9a-f])")
-MAIL = re.compile(r"(?i)[\w.+-]+(?:@|%40)[\w-]+(\.[\w-]+)+")
+MAIL = re.compile(r"(?i)(?<![\w.+-])[\w.+-]++(?:@|%40)[\w-]+(\.[\w-]+)+")
+"""From the beginning of a word alone, and not given back: a log may have a word of a million letters."""
 LINES = ("users.jsonl", "tokens.jsonl", "pins.jsonl", "withdrawn-users.jsonl", "withdrawn-tokens.jsonl")
 KEPT_NOTICES = "notices.json"
 NAMING = {"by": "person", "subject": "subject", "label": "label"}
@@ -206,8 +209,10 @@ def _secrets(settings: Settings, configuration: Path) -> Iterator[str]:
              settings.site.data / "receipt.key", settings.site.data / "broker/door.json"]  # fmt: skip
     for path in paths:
         with suppress(OSError, UnicodeDecodeError):
-            if path.stat().st_size <= min(LARGEST_SECRET, LARGEST_BYTES):
-                text = path.read_text("utf-8").strip()
+            most = min(LARGEST_SECRET, LARGEST_BYTES)
+            data = plain_file.read(path, most)
+            if len(data) <= most:
+                text = data.decode("utf-8").strip()
                 yield text
                 if text.startswith("{"):
                     with suppress(ValueError, AttributeError):
@@ -248,7 +253,7 @@ def _column(database: Path, query: str) -> list[str]:
 
 def _json_lines(path: Path | None) -> Iterator[dict[str, object]]:
     try:
-        lines = path.read_bytes().splitlines() if path is not None else []
+        lines = plain_file.read(path, LARGEST_LIST).splitlines() if path is not None else []
     except OSError:
         return
     for line in lines:

@@ -110,24 +110,36 @@ def make_bundle(
     left = {name: n for name, text in clean.items() if (n := scrubber.left(name) + scrubber.left(text))}
     if left:
         raise BundleError(f"words that name somebody or something were left in {', '.join(left)}")
-    with (
-        os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE), "wb") as file,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle,
-    ):
-        for name, text in clean.items():
-            bundle.writestr(name, text)
+    _write(path, clean)
     return Bundle(path, len(clean), scrubber.searched, scrubber.too_short)
+
+
+def _write(path: Path, texts: Mapping[str, str]) -> None:
+    """Write texts into a new file, all of them or none; raises OSError."""
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
+    try:
+        with os.fdopen(number, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
+            for name, text in texts.items():
+                bundle.writestr(name, text)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _clean(texts: Mapping[str, str], scrubber: Scrubber) -> dict[str, str]:
     """Return texts and their names without what names somebody: a log may be called after a person."""
     clean: dict[str, str] = {}
     for name, text in texts.items():
-        kept = scrubber.scrub(name)
+        kept = scrubber.scrub(_readable(name))
         while kept in clean:
             kept += "~"
-        clean[kept] = scrubber.scrub(text)
+        clean[kept] = scrubber.scrub(_readable(text))
     return clean
+
+
+def _readable(text: str) -> str:
+    """Return a text in which the name of a file that is no UTF-8 has question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def as_json(value: object) -> str:
