@@ -30,6 +30,7 @@ from gateway.fleet.health import MICRO
 from gateway.fleet.members import FleetFolder
 from gateway.fleet.overview import overview
 from gateway.fleet.roll_outs import RollOuts
+from gateway.machine.file_lock import FileLock
 from gateway.model.usage import UsageError
 
 LOOK_AGAIN_S = 2.0
@@ -93,13 +94,16 @@ def check_name(name: str) -> None:
 
 
 def run_desk(settings: Settings) -> None:
-    """Work until SIGTERM or Ctrl-C."""
+    """Work until SIGTERM or Ctrl-C; raises HeldError where this fleet's desk runs already.
+
+    Two of them would end each other's connection in turn: the broker knows one of their name, the one that came last.
+    """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     trouble = DiskTrouble(folder_of(settings), "the fleet's desk waits: nobody joins, and no roll-out goes on")
     while not stop.is_set():
-        with trouble.outlived(), opened(settings, waiting=True) as fleet:
+        with trouble.outlived(), opened(settings, waiting=True) as fleet, FileLock(fleet.folder / "desk"):
             desk = Desk(fleet)
             trouble.look()
             desk.run(stop)

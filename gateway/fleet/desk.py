@@ -43,7 +43,7 @@ NO_ROOM = orjson.dumps(
 
 
 class Desk:
-    """One process of a site; a second one is kept out by the broker, which knows one connection of its name.
+    """One process of a site: of two, each would end the other's connection, so 'fleet desk' keeps a second one out.
 
     Args:
         fleet: Its folder.

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from gateway.cli.main import app
 from gateway.fleet.register import Register
 from gateway.model.usage import UsageError
+from tests.servers import wait_until
 from tests.small_disk import small_disk
 
 CODE_LENGTH = 11
@@ -68,6 +69,20 @@ def test_a_desk_that_is_started_with_a_full_disk_waits_for_room(central: Path) -
             assert f"{folder} can be written again" in desk.stderr.readline()
             desk.terminate()
             assert desk.wait(30) == 0
+
+
+def test_a_second_desk_says_that_there_is_one_and_leaves_it_alone(begun: Path) -> None:
+    command = [sys.executable, "-m", "gateway", "fleet", "desk", str(begun)]
+    lock = begun.parent / "var" / "fleet" / "desk.lock"
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as desk:
+        wait_until(lambda: lock.exists() and str(desk.pid) in lock.read_text())
+        second = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+        assert second.returncode == 1
+        assert f"another process writes {lock.with_suffix('')}" in second.stderr
+        assert f"pid {desk.pid}" in second.stderr
+        assert desk.poll() is None
+        desk.terminate()
+        assert desk.wait(30) == 0
 
 
 def test_an_invitation_prints_the_code_and_the_command_that_uses_it(begun: Path) -> None:
