@@ -35,6 +35,10 @@ TURN_S = 1.0
 """How often it looks at the books, where commands write what is wanted, and at how gateways are."""
 LIST_AGAIN_S = 86_400.0
 """A revocation list that is over shuts everybody out: it is written anew each day."""
+MOST_AHEAD = 1_000_000
+"""Plans that gateways may have had since a copy of the books was made; beyond it somebody makes numbers up."""
+CATCH_UP_S = 3600.0
+"""Between two times that the books are counted on: each sends the plan to everybody once more."""
 LIST_RETRY_S = 60.0
 """Until the broker is told once more, where it has not read its lists."""
 NO_ROOM = orjson.dumps(
@@ -73,6 +77,7 @@ class Desk:
         self._opened_s = time.monotonic()
         self._well_s: float | None = None
         self._listed_s = -LIST_AGAIN_S
+        self._caught_up_s = -CATCH_UP_S
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop."""
@@ -191,12 +196,28 @@ class Desk:
                 again_s = LIST_AGAIN_S if self._see_to_lists() else LIST_RETRY_S
                 self._listed_s = time.monotonic() - LIST_AGAIN_S + again_s
         with self._trouble.outlived():
+            self._catch_up()
             self._see_to_roll_out()
         with self._trouble.outlived():
             self._overview = overview(self._register, self._roll_outs.newest(), time.time())
         self._trouble.look()
         if self._overview is not None:
             self._retain(self._topics.overview, orjson.dumps({**self._overview, "trouble": self._trouble.sentence}))
+
+    def _catch_up(self) -> None:
+        """Count on from where gateways are: books that came from a copy are older than what was planned by them.
+
+        Else no gateway would believe a plan, and what it says of an earlier roll-out would be taken for the next one's.
+        """
+        newest = self._heard.newest_plan(member.gateway for member in self._register.present())
+        known = int(self._register.fact("counter") or 0)
+        if not known < newest <= known + MOST_AHEAD or time.monotonic() - self._caught_up_s < CATCH_UP_S:
+            return
+        self._caught_up_s = time.monotonic()
+        log.warning("gateways have had plan %d, and the books know %d: they are from a copy; counted on", newest, known)
+        with self._register.changing():
+            self._register.note("counter", str(newest))
+            self._register.note("plan_content", "")
 
     def _see_to_roll_out(self) -> None:
         roll_out = self._roll_outs.newest()

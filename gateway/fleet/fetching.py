@@ -37,7 +37,7 @@ class FetchError(Exception):
 
 
 class EndedError(Exception):
-    """Whoever fetches was ended: what is there stays, and the rest is fetched at the next start."""
+    """Whoever fetches was ended, or is to fetch something else: what is there stays, and the rest is fetched later."""
 
 
 class CutOffError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from gateway.fleet.health import MICRO, health_of
@@ -35,6 +36,7 @@ class Heard:
         if found is not None and (gateway in self._states or len(self._states) < MOST_GATEWAYS):
             self._states[gateway] = {key: found.get(key) for key in ("roll_out", "attempt", "outcome")}
             self._states[gateway]["why"] = text_of(found.get("why"), LONGEST_WHY)
+            self._states[gateway]["plan"] = found["plan"] if type(found.get("plan")) is int else 0
 
     def on_status(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Take a status, or a page of one."""
@@ -47,6 +49,10 @@ class Heard:
             # What the broker remembered may be of any age: only the gateway's own clock knows.
             age_s = max(0.0, time.time() - _seconds(whole)) if retained else 0.0
             self._statuses[gateway] = (whole, time.monotonic() - age_s)
+
+    def newest_plan(self, gateways: Iterable[str]) -> int:
+        """Return the highest number of a plan that some gateways have had, as they say; 0 where none says one."""
+        return max((self._states[one]["plan"] for one in gateways if one in self._states), default=0)
 
     def word(self, gateway: str, roll_out: RollOut) -> Word:
         """Return what is known of a gateway in a roll-out."""

@@ -27,7 +27,7 @@ class RollOuts:
     def begin(
         self, path: Path, bundle: Bundle, rings: tuple[Ring, ...], *, soak_s: float, within_s: float, now_s: float
     ) -> int:
-        """Begin one; return its number. Raises BusyError while another is open."""
+        """Begin one; return its number, which no plan before had. Raises BusyError while another is open."""
         packed = (orjson.dumps(asdict(bundle)).decode(), orjson.dumps([asdict(ring) for ring in rings]).decode())
         with self._register.changing() as db:
             newest = self.newest()
@@ -35,12 +35,12 @@ class RollOuts:
                 raise BusyError(
                     f"roll-out {newest.id} of {newest.bundle.version} is still open: wait for it, or abort it"
                 )
-            made = db.execute(
-                f"INSERT INTO roll_outs ({COLUMNS}) VALUES (NULL, 1, ?, ?, ?, ?, ?, 1, 'open', 'begun', ?)",  # noqa: S608 - our own names
-                (str(path), *packed, soak_s, within_s, now_s),
+            number = 1 + max(newest.id if newest else 0, int(self._register.fact("counter") or 0))
+            db.execute(
+                f"INSERT INTO roll_outs ({COLUMNS}) VALUES (?, 1, ?, ?, ?, ?, ?, 1, 'open', 'begun', ?)",  # noqa: S608 - our own names
+                (number, str(path), *packed, soak_s, within_s, now_s),
             )
-        assert made.lastrowid is not None
-        return made.lastrowid
+        return number
 
     def newest(self) -> RollOut | None:
         """Return the newest roll-out; None before the first."""
