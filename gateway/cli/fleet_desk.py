@@ -137,7 +137,7 @@ def set_ring(settings: Settings, name: str, ring: str) -> None:
 def revoke(settings: Settings, name: str, why: str) -> int:
     """Take a gateway out; return the exit status."""
     with opened(settings) as fleet:
-        withdrawn = fleet.register.withdraw(name, time.time())
+        withdrawn = any(one.gateway == name for one in fleet.register.open_invitations(time.time()))
         troubles = fleet.revoke(name, why)
     if withdrawn:
         typer.echo(f"The invitation of {name} is taken back: its code opens nothing any more.")

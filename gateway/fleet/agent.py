@@ -137,7 +137,9 @@ class Agent:
 
     def _turn(self) -> None:
         self._listen(TURN_S)
-        self._ask_for_certificates()
+        request = self._renewal.request(time.monotonic()) if self._link.connected else None
+        if request is not None:
+            self._publish(self._topics.renew(self.gateway), request)
         if self._ending is not None:
             self._end(self._ending)
         if self._untaken:
@@ -297,11 +299,6 @@ class Agent:
                 self._tell()
 
         return told
-
-    def _ask_for_certificates(self) -> None:
-        request = self._renewal.request(time.monotonic()) if self._link.connected else None
-        if request is not None:
-            self._publish(self._topics.renew(self.gateway), request)
 
     # What goes out.
 

@@ -155,12 +155,6 @@ class Register:
         )  # fmt: skip
         return [Invitation(*row) for row in rows]
 
-    def withdraw(self, gateway: str, now_s: float) -> bool:
-        """Take an invitation back; return whether there was one that still held."""
-        there = any(one.gateway == gateway for one in self.open_invitations(now_s))
-        self._db.execute("DELETE FROM invitations WHERE gateway = ?", (gateway,))
-        return there
-
     def count_try(self, gateway: str) -> None:
         """Count a wrong code."""
         self._db.execute("UPDATE invitations SET tries = tries + 1 WHERE gateway = ?", (gateway,))
@@ -228,7 +222,7 @@ class Register:
         self._db.executemany("INSERT INTO certificates (number, gateway, expires_s) VALUES (?, ?, ?)", rows)
 
     def revoke(self, gateway: str, why: str, now_s: float) -> bool:
-        """Take a member out of the fleet with all its certificates; return whether it was in it."""
+        """Take a member out of the fleet with its certificates and invitation; return whether it was in it."""
         with self.changing() as db:
             done = db.execute(
                 "UPDATE members SET revoked_s = ?, why = ? WHERE gateway = ? AND revoked_s IS NULL",
