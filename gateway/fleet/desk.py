@@ -115,10 +115,10 @@ class Desk:
         site, topics = Topics(self._fleet.site, "+"), self._topics
         return [topics.request(), topics.state(), topics.want(), topics.renew(), site.status, site.status_page()]
 
-    def _on_joined(self, gateway: str) -> None:
+    def _on_joined(self, gateway: str, anew: bool) -> None:
         trouble = "the disk takes nothing"
         with self._trouble.outlived():
-            trouble = self._fleet.apply()
+            trouble = self._fleet.apply(gateway if anew else "")
         if trouble:
             self._listed_s = time.monotonic() - LIST_AGAIN_S + LIST_RETRY_S
             log.error("%s has joined, and mosquitto does not know it yet: %s", gateway, trouble)

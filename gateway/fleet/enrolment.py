@@ -63,7 +63,8 @@ class Enrolment:
         register: The desk's books.
         authority: Signs.
         about: What a new gateway is told of the site beside its certificates.
-        on_joined: Called when somebody has joined, before they are answered: the broker has to know them.
+        on_joined: Called when somebody has joined, and whether they were a member before; before they are answered,
+            since the broker has to know them.
         clock: Seconds since 1970.
     """
 
@@ -73,7 +74,7 @@ class Enrolment:
         authority: Authority,
         about: dict[str, Any],
         *,
-        on_joined: Callable[[str], None],
+        on_joined: Callable[[str, bool], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._register = register
@@ -116,9 +117,10 @@ class Enrolment:
         nonce = text_of(message.get("nonce"), LONGEST_NONCE)
         about = {**self._about, "gateway": used.gateway, "nonce": nonce, "ca": self._authority.pem}
         answer = sealed(used.key, "answer", about | pems)
+        anew = any(member.gateway == used.gateway for member in self._register.members())
         if not self._register.admit(used, asked, answer, numbers, self._clock()):
             raise EnrolmentError(NO_INVITATION)
-        self._on_joined(used.gateway)
+        self._on_joined(used.gateway, anew)
         log.info("gateway %s has joined", used.gateway)
         return answer
 

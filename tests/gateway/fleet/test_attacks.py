@@ -241,6 +241,20 @@ def test_certificates_are_for_whom_the_fleet_says_whatever_a_request_names(hospi
     assert x509.load_pem_x509_certificate(pem.encode()).subject.rfc4514_string() == "CN=a"
 
 
+@pytest.mark.parametrize("part", ["gateway", "agent", "command"])
+def test_who_has_the_certificates_of_before_is_put_out_when_a_gateway_joins_anew(
+    hospital: Hospital, enter: Callable[..., Somebody], part: str
+) -> None:
+    """A broker looks at its list of revocations when somebody comes: who is there already would stay for months."""
+    hospital.enrol("a", start=False)
+    thief = enter(broker_of(hospital, "a", part))
+    wait_until(lambda: thief.link.connected)
+    stolen = (hospital.folder / "a" / "data" / FOLDER / f"{part}.pem").read_bytes()
+    LightGateway(hospital.folder / "new", "a", hospital.enrol_broker()).join(hospital.code("a"))
+    wait_until(lambda: "revoked" in thief.link.last_error)
+    assert stolen == (hospital.folder / "a" / "data" / FOLDER / f"{part}.pem").read_bytes()
+
+
 def test_new_certificates_are_given_some_times_a_day_and_no_more(
     hospital: Hospital, enter: Callable[..., Somebody]
 ) -> None:
