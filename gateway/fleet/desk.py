@@ -116,6 +116,8 @@ class Desk:
         return [topics.request(), topics.state(), topics.want(), topics.renew(), site.status, site.status_page()]
 
     def _on_joined(self, gateway: str, anew: bool) -> None:
+        self._heard.forget(gateway)
+        self._publish(self._topics.state(gateway), b"", retain=True)  # what the broker keeps is of the one before
         trouble = "the disk takes nothing"
         with self._trouble.outlived():
             trouble = self._fleet.apply(gateway if anew else "")

@@ -38,6 +38,11 @@ class Heard:
             self._states[gateway]["why"] = text_of(found.get("why"), LONGEST_WHY)
             self._states[gateway]["plan"] = found["plan"] if type(found.get("plan")) is int else 0
 
+    def forget(self, gateway: str) -> None:
+        """Forget a gateway's words: another machine has its name now."""
+        for words in (self._states, self._statuses, self._pages):
+            words.pop(gateway, None)
+
     def on_status(self, topic: str, payload: bytes, *, retained: bool) -> None:
         """Take a status, or a page of one."""
         _, _, _, gateway, _, *page = topic.split("/")

@@ -59,6 +59,24 @@ def test_a_ring_of_which_nobody_is_left_proves_nothing(hospital: Hospital) -> No
     assert hospital.versions() == {"b": FIRST_VERSION}
 
 
+def test_what_a_machine_has_done_is_not_taken_for_done_by_the_one_that_takes_its_place(hospital: Hospital) -> None:
+    hospital.enrol("a", "first")
+    hospital.enrol("b", "ward", start=False)
+    part = hospital.folder / "days.toml"
+    part.write_text("[outbox]\nmax_days = 3\n")
+    hospital.roll_out(part, "days", "first", "all", within_s=60.0)
+    wait_until(lambda: hospital.newest().why == "ring 'all': b has not answered")
+    hospital.gateways.pop("a").stop()
+    other = LightGateway(hospital.folder / "other", "a", hospital.enrol_broker())
+    other.join(hospital.code("a", "first"))
+    other.start_speaking(resend_after_s=5.0)  # well, and nobody has started its agent
+    wait_until(lambda: hospital.newest().why == "ring 'all': a has not answered; b has not answered")
+    other.start_agent()
+    hospital.gateways["a"] = other
+    wait_until(lambda: hospital.newest().why == "ring 'all': b has not answered")
+    assert load(other.config).outbox.max_days == 3
+
+
 def test_the_last_ring_may_lose_whoever_was_in_it(hospital: Hospital) -> None:
     hospital.enrol("a", "first")
     hospital.enrol("b", "ward", start=False)
