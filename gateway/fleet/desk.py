@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 TURN_S = 1.0
 """How often it looks at the books, where commands write what is wanted, and at how gateways are."""
+LONGEST_TURN_S = 10.0
+"""Of a ring's time that counts between two looks: while the broker is away nobody knows how its gateways are."""
 LIST_AGAIN_S = 86_400.0
 """A revocation list that is over shuts everybody out: it is written anew each day."""
 MOST_AHEAD = 1_000_000
@@ -74,7 +76,8 @@ class Desk:
         self._said: dict[str, bytes] = {}  # retained, as this connection has heard it
         self._connections = 0
         self._looked_at = (0, 0, 0)  # roll-out, attempt and rings that the times below are of
-        self._opened_s = time.monotonic()
+        self._looked_s = time.monotonic()
+        self._unwell_s = 0.0
         self._well_s: float | None = None
         self._listed_s = -LIST_AGAIN_S
         self._caught_up_s = -CATCH_UP_S
@@ -240,14 +243,17 @@ class Desk:
             return
         looked_at = (roll_out.id, roll_out.attempt, roll_out.open)
         if looked_at != self._looked_at:
-            self._looked_at, self._opened_s, self._well_s = looked_at, now, None
+            self._looked_at, self._unwell_s, self._well_s = looked_at, 0.0, None
+        elif self._well_s is None:
+            self._unwell_s += min(now - self._looked_s, LONGEST_TURN_S)
+        self._looked_s = now
         step = next_step(
             Ring("", tuple(opened)),
             {name: self._heard.word(name, roll_out) for name in opened},
             version=roll_out.bundle.version if roll_out.bundle.kind == "upgrade" else "",
             well_for_s=0.0 if self._well_s is None else now - self._well_s,
             soak_s=roll_out.soak_s,
-            open_for_s=now - self._opened_s,
+            open_for_s=self._unwell_s,
             within_s=roll_out.within_s,
         )
         self._well_s = None if not step.all_well else now if self._well_s is None else self._well_s

@@ -77,6 +77,19 @@ def test_what_a_machine_has_done_is_not_taken_for_done_by_the_one_that_takes_its
     assert load(other.config).outbox.max_days == 3
 
 
+def test_a_word_in_the_soak_begins_it_anew_and_stops_only_what_lasts(hospital: Hospital) -> None:
+    gateway = hospital.enrol("a")
+    hospital.roll_out(hospital.bundle("1.1.0", size=1000), "1.1.0", "all", soak_s=8.0, within_s=5.0)
+    wait_until(lambda: "all well for 6 of 8 s" in hospital.newest().why, 60.0)  # it has been open for longer than 5 s
+    gateway.notices = [{"code": "store-behind"}]
+    wait_until(lambda: "store-behind" in hospital.newest().why)
+    assert hospital.newest().state == "open"
+    gateway.notices = []
+    wait_until(lambda: "all well for 1 of 8 s" in hospital.newest().why)
+    gateway.notices = [{"code": "store-behind"}]
+    assert hospital.until("stopped").why == "ring 'all': after 5 s a says of itself: store-behind"
+
+
 def test_the_last_ring_may_lose_whoever_was_in_it(hospital: Hospital) -> None:
     hospital.enrol("a", "first")
     hospital.enrol("b", "ward", start=False)
