@@ -17,6 +17,9 @@ MOST_PORT = 65535
 NOBODY = ("00:00:00:00:00:00", "FF:FF:FF:FF:FF:FF")
 """What is written where no address is known."""
 
+_HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
+"""A name as DNS has it (RFC 1123, section 2.1)."""
+
 
 def bluetooth_address(text: str) -> str:
     """Return an address as BlueZ writes it, ``D4:22:CD:00:00:01``, whatever case and separators it came in.
@@ -43,6 +46,15 @@ def network_address(text: str) -> str:
     if address.is_unspecified or address.is_multicast or str(address) == "255.255.255.255":
         raise ValueError(f"must be the address of one device: {address} is everybody's")
     return str(address)
+
+
+def is_host(text: str) -> bool:
+    """Whether a text is a name or an address of one device of the network, and has neither port nor scheme."""
+    try:
+        network_address(text)
+    except ValueError:
+        return _HOST.fullmatch(text) is not None and not text.replace(".", "").isdigit()
+    return True
 
 
 def udp_port(text: str) -> str:

@@ -195,7 +195,8 @@ def revoke(
 ) -> None:
     """Take a gateway out of the fleet: its connection ends, and its certificates open nothing any more.
 
-    Ends with status 1 where the broker could not be told; what was not done is said.
+    Takes its invitation back, too, where its code was not used yet. Ends with status 1 where the broker could not be
+    told; what was not done is said, and doing it again tells the broker again.
     """
     from gateway.cli.fleet_desk import revoke as take_out
 

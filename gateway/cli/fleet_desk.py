@@ -30,6 +30,7 @@ from gateway.fleet.health import MICRO
 from gateway.fleet.members import FleetFolder
 from gateway.fleet.overview import overview
 from gateway.fleet.roll_outs import RollOuts
+from gateway.machine.file_lock import FileLock
 from gateway.machine.ownership import acting_as_owner_of
 from gateway.model.usage import UsageError
 
@@ -103,13 +104,16 @@ def check_name(name: str) -> None:
 
 
 def run_desk(settings: Settings) -> None:
-    """Work until SIGTERM or Ctrl-C."""
+    """Work until SIGTERM or Ctrl-C; raises HeldError where this fleet's desk runs already.
+
+    Two of them would end each other's connection in turn: the broker knows one of their name, the one that came last.
+    """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     trouble = DiskTrouble(folder_of(settings), "the fleet's desk waits: nobody joins, and no roll-out goes on")
     while not stop.is_set():
-        with trouble.outlived(), opened(settings, waiting=True) as fleet:
+        with trouble.outlived(), opened(settings, waiting=True) as fleet, FileLock(fleet.folder / "desk"):
             desk = Desk(fleet)
             trouble.look()
             desk.run(stop)
@@ -143,13 +147,20 @@ def set_ring(settings: Settings, name: str, ring: str) -> None:
 def revoke(settings: Settings, name: str, why: str) -> int:
     """Take a gateway out; return the exit status."""
     with opened(settings) as fleet:
+        withdrawn = any(one.gateway == name for one in fleet.register.open_invitations(time.time()))
         troubles = fleet.revoke(name, why)
+    if withdrawn:
+        typer.echo(f"The invitation of {name} is taken back: its code opens nothing any more.")
+    if troubles is None and withdrawn:
+        return 0
     if troubles is None:
         raise UsageError(f"no gateway '{name}' is in the fleet")
     for trouble in troubles:
         print_line(trouble)
     if troubles:
-        print_line(f"{name} is on the revocation list, and may still be connected: see to the broker")
+        print_line(
+            f"{name} is on the revocation list, and may still be connected: see to the broker, and revoke it again"
+        )
         return FAILURE
     typer.echo(f"{name} is out of the fleet: its connections have ended, and its certificates open nothing any more.")
     return 0

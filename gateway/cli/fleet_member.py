@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from config.settings import Broker, Settings
+from gateway.cli.ending import print_line
 from gateway.cli.fleet_desk import check_name
 from gateway.cli.options import known_drivers
 from gateway.fleet.agent import Agent
@@ -28,6 +29,7 @@ def join(config: Path, settings: Settings, name: str, code: str, broker: str, *,
     asked = getpass("Code: ") if code == "-" else code
     place = member_folder(settings) if folder is None else folder.absolute()
     door = Broker(embedded=False, host=host, port=int(port))
+    print_line(f"asking {broker}, for half a minute at most")
     try:
         about = join_fleet(config, settings.site.data, name, asked, door, folder=place)
     except JoinError as error:
@@ -53,7 +55,7 @@ def run_agent(config: Path, settings: Settings) -> None:
             f"{folder} is for an agent that is root (roll-outs.conf), and this one is not: have it be root's, or join"
             f" once more with '--folder {settings.site.data / FOLDER}'"
         ) from None
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{folder} cannot be used: {error}; join again") from None
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: agent.stop())

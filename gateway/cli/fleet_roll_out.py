@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 import tomllib
@@ -30,6 +31,8 @@ from gateway.machine.ownership import acting_as_who_typed
 from gateway.model.usage import UsageError
 
 LOOK_S = 1.0
+OF_PACKAGE = re.compile(r"rehab-gateway_([^_]+?)(?:\+deb[0-9]+)?_[a-z0-9]+\.bundle")
+"""How a package is called that was put into one file: with its version."""
 Reading = Callable[[], AbstractContextManager[None]]
 """As whom a file is read."""
 
@@ -68,7 +71,9 @@ def roll_out(settings: Settings, wish: Wish, *, wait: bool) -> int:
             number = RollOuts(fleet.register).begin(
                 kept, described, chosen, soak_s=wish.soak_s, within_s=wish.within_s, now_s=time.time()
             )
-        except (ValueError, OSError, BusyError, RefusedError) as error:
+        except OSError as error:
+            raise UsageError(f"{error.filename or path}: {error.strerror or error}") from None
+        except (ValueError, BusyError, RefusedError) as error:
             raise UsageError(str(error)) from None
         typer.echo(
             f"roll-out {number} of {described.version}, {described.size} bytes, to "
@@ -125,11 +130,17 @@ def _described(path: Path, wish: Wish) -> Bundle:
             raise ValueError(
                 "--version says what a gateway runs when it has the upgrade: nothing else proves that it has"
             )
+        said = OF_PACKAGE.match(path.name)
+        if said is not None and said[1] != wish.version:
+            raise ValueError(f"--version says {wish.version}, and {path.name} is {said[1]}: gateways would say that")
         if wish.older and not WHY_LEAST <= len(wish.older) <= LONGEST_REASON:
             raise ValueError("--older takes a sentence: why are gateways to go back to an older version?")
         return describe(path, "upgrade", wish.version, wish.older)
     look(path)
-    foreign = sorted(foreign_to(tomllib.loads(path.read_text("utf-8"))))
+    try:
+        foreign = sorted(foreign_to(tomllib.loads(path.read_text("utf-8"))))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{path} is not a part of a configuration: {error}") from None
     if foreign:
         raise ValueError(
             f"{path} has {foreign[0]}, which is each machine's own; {', '.join(sorted(ALLOWED))} may be sent"

@@ -27,6 +27,11 @@ def support_bundle(settings: Settings, configuration: Path, file: Path) -> None:
     status = heard.status or {"problem": heard.problem or "the gateway says nothing"}
     made = make_bundle(settings, configuration, file, status=status, doctor=doctor, say=say)
     say(f"{made.path}: {made.texts} texts. It was searched for {made.words} words of this ward, and has none of them.")
+    if made.too_short:
+        say(
+            f"{made.too_short} more are too short to be looked for (one letter, a number of two digits), and may be in"
+            " it: if they name somebody, look for them yourself."
+        )
     say("Look through it, and send it to whoever looks after the gateway.")
 
 

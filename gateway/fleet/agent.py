@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ log = logging.getLogger(__name__)
 TURN_S = 1.0
 PART_S = 30.0
 """For a part of a bundle to come before it is asked for again."""
+LEFT = "the roll-out was stopped before all of it was here"
 TELL_EVERY_S = 2.0
 """While a bundle is fetched, how far it is."""
 
@@ -80,7 +82,7 @@ class Agent:
             embedded=False, host=str(about["host"]), port=int(about["port"]), ca_file=folder / "ca.pem",
             cert_file=folder / "agent.pem", key_file=folder / "agent.pem",
         )  # fmt: skip
-        self._inbox = Inbox()
+        self._inbox = Inbox(self._own_status.or_topic)
         self._renewal = Renewal(folder, self.gateway)
         topics = (self._topics.plan, self._topics.part(self.gateway), self._topics.renewed(self.gateway))
         self._link = Link(
@@ -135,7 +137,9 @@ class Agent:
 
     def _turn(self) -> None:
         self._listen(TURN_S)
-        self._ask_for_certificates()
+        request = self._renewal.request(time.monotonic()) if self._link.connected else None
+        if request is not None:
+            self._publish(self._topics.renew(self.gateway), request)
         if self._ending is not None:
             self._end(self._ending)
         if self._untaken:
@@ -208,10 +212,13 @@ class Agent:
         try:
             file = fetch(
                 bundle, self.folder / "bundles", self.settings.share, self._ask, on_part=self._on_part(bundle),
-                pause=self._pause,
+                pause=partial(self._pause, bundle),
             )  # fmt: skip
         except EndedError:
-            return  # it goes on at the next start
+            if not self._stop.is_set():  # what is here is kept, for when it goes on
+                self._memory.keep(attempt=plan.attempt - 1, outcome="waiting", why=LEFT)
+            self._progress = ""
+            return  # of one that was ended it goes on at the next start
         except (FetchError, OSError) as error:
             self._end((False, f"not fetched: {error}"))
             return
@@ -261,26 +268,29 @@ class Agent:
         wanted = (("sha256", bundle.sha256), ("part", str(number)))
         self._publish(self._topics.want(self.gateway), {"v": 1, "sha256": bundle.sha256, "part": number})
         deadline = time.monotonic() + PART_S
-        while time.monotonic() < deadline and not self._stop.is_set():
-            self._listen(TURN_S)
+        while time.monotonic() < deadline:
+            self._listen_while_wanted(bundle)
             found = [message for message in self._parts if message.about == wanted]
             self._parts.clear()
             if found:
                 return found[0].payload
-        if self._stop.is_set():
-            raise EndedError
         return None
 
-    def _pause(self, why: str, seconds: float) -> None:
+    def _listen_while_wanted(self, bundle: Bundle) -> None:
+        """Hear what comes while a bundle is fetched; raises EndedError where it is not to be fetched any more."""
+        self._listen(TURN_S)
+        plan = self._plan
+        if self._stop.is_set() or plan is None or not plan.is_for(self.gateway) or plan.bundle != bundle:
+            raise EndedError
+
+    def _pause(self, bundle: Bundle, why: str, seconds: float) -> None:
         """Say why a bundle does not come on, and wait."""
         log.warning("roll-out %d: %s", self._memory.now.roll_out, why)
         self._progress = why
         self._tell()
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            self._listen(TURN_S)
-            if self._stop.is_set():
-                raise EndedError
+            self._listen_while_wanted(bundle)
 
     def _on_part(self, bundle: Bundle) -> Callable[[int], None]:
         def told(number: int) -> None:
@@ -289,11 +299,6 @@ class Agent:
                 self._tell()
 
         return told
-
-    def _ask_for_certificates(self) -> None:
-        request = self._renewal.request(time.monotonic()) if self._link.connected else None
-        if request is not None:
-            self._publish(self._topics.renew(self.gateway), request)
 
     # What goes out.
 
@@ -347,6 +352,10 @@ class OwnStatus:
         """Return what to listen to."""
         return self._topics.status, self._topics.status_page()
 
+    def or_topic(self, topic: str) -> str:
+        """Return on whose account a message is: the gateway's own user, or the desk, by what it says."""
+        return self._topics.status if topic.startswith(self._topics.status) else topic
+
     def on_message(self, message: Incoming) -> None:
         """Take a status or a page of one."""
         try:
@@ -354,7 +363,7 @@ class OwnStatus:
         except orjson.JSONDecodeError:
             return
         page = message.topic.removeprefix(self._topics.status).removeprefix("/")
-        whole = self._pages.add(page, found) if isinstance(found, dict) else None
+        whole = self._pages.add(page, found, len(message.payload)) if isinstance(found, dict) else None
         if whole is not None:
             self._newest, self._heard_s = whole, time.monotonic()
 

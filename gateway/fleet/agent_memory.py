@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import orjson
@@ -49,13 +49,25 @@ class AgentMemory:
         self._path = folder / FILE
         self.now = Memory()
         if self._path.exists():
-            try:
-                self.now = Memory(**orjson.loads(self._path.read_bytes()))
-            except TypeError as error:
-                raise ValueError(f"{self._path} is not an agent's memory: {error}") from None
+            self.now = _read(self._path)
 
     def keep(self, **changes: object) -> None:
         """Change it, on disk first."""
         new = replace(self.now, **changes)  # type: ignore[arg-type] # by the names of its fields
         replace_file(self._path, orjson.dumps(asdict(new)))
         self.now = new
+
+
+def _read(path: Path) -> Memory:
+    """Return what a file keeps; what a newer version keeps besides is none of ours. Raises ValueError."""
+    try:
+        found = orjson.loads(path.read_bytes())
+        if not isinstance(found, dict):
+            raise TypeError("it is no object")  # noqa: TRY301 - as whatever else is wrong with it
+        kept = {field.name: found[field.name] for field in fields(Memory) if field.name in found}
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{path} is not an agent's memory: {error}") from None
+    wrong = [name for name, value in kept.items() if type(value) is not type(getattr(Memory(), name))]
+    if wrong:
+        raise ValueError(f"{path} is not an agent's memory: '{wrong[0]}' in it is none")
+    return Memory(**kept)

@@ -14,7 +14,7 @@ from config.errors import ConfigError
 from config.loader import PARTS_FOLDER, load
 from config.settings import Fleet
 from gateway.fleet.health import MICRO, Health
-from gateway.machine.durable import replace_file
+from gateway.machine.durable import flush_folder, replace_file
 from gateway.machine.ownership import give_to_owner_of_folder
 from gateway.machine.plain_text import printable
 
@@ -88,7 +88,7 @@ class Applier:
         try:
             text = file.read_text("utf-8")
             foreign = sorted(foreign_to(tomllib.loads(text)))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             return False, f"it is not a part of a configuration: {error}"
         if foreign:
             return False, f"it has {foreign[0]}, which is each machine's own: {', '.join(sorted(ALLOWED))} may be sent"
@@ -96,7 +96,10 @@ class Applier:
             load(self._config, self._drivers, trial=(PART, text))
         except ConfigError as error:
             return False, f"its check fails: {printable('; '.join(map(str, error.problems)))[:LONGEST_WHY]}"
-        self._switch(text)
+        try:
+            self._switch(text)
+        except OSError as error:
+            return False, f"it cannot be put in place ({error.strerror or error}): the one before stays in force"
         good, why = self._restart(stop)
         if good:
             (self._parts / PREVIOUS).unlink()
@@ -117,17 +120,22 @@ class Applier:
         self._parts.mkdir(exist_ok=True, mode=0o750)
         give_to_owner_of_folder(self._parts)
         part, previous = self._parts / PART, self._parts / PREVIOUS
-        replace_file(previous, part.read_bytes() if part.exists() else b"", mode=0o640)
-        replace_file(part, text.encode(), mode=0o640)
+        try:
+            replace_file(previous, part.read_bytes() if part.exists() else b"", mode=0o640)
+            replace_file(part, text.encode(), mode=0o640)
+        except OSError:
+            previous.unlink(missing_ok=True)  # a disk that is full: nothing was changed
+            raise
 
     def _switch_back(self) -> None:
+        """Put back what was in force; takes no room, which a disk that is full has none of."""
         part, previous = self._parts / PART, self._parts / PREVIOUS
-        before = previous.read_bytes()
-        if before:
-            replace_file(part, before, mode=0o640)
+        if previous.stat().st_size:
+            previous.replace(part)
         else:
             part.unlink(missing_ok=True)
-        previous.unlink()
+            previous.unlink()
+        flush_folder(self._parts)
 
     def _restart(self, stop: threading.Event) -> Ending:
         restarted_us = time.time_ns() // 1000

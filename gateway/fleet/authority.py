@@ -71,12 +71,12 @@ class Authority:
         Raises:
             ValueError: It is no request, its signature is not of its key, or the key is of another kind than ours.
         """
-        found = x509.load_pem_x509_csr(request.encode())
         try:
+            found = x509.load_pem_x509_csr(request.encode())
             key = found.public_key()
             good = found.is_signature_valid
-        except UnsupportedAlgorithm as error:
-            raise ValueError(f"its key is of a kind that is not taken: {error}") from None
+        except (UnsupportedAlgorithm, x509.InvalidVersion) as error:
+            raise ValueError(f"it is of a kind that is not taken: {error}") from None
         if not good or not isinstance(key, ec.EllipticCurvePublicKey):
             raise ValueError("it is not a signing request of a gateway")
         return self._issue(key, name, days=days)

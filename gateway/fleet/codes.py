@@ -49,8 +49,11 @@ def sealed(key: bytes, direction: Direction, message: dict[str, Any]) -> bytes:
 
 def opened(key: bytes, direction: Direction, envelope: dict[str, Any]) -> dict[str, Any]:
     """Return the message of an envelope; raises ProofError, or ValueError where it is none."""
-    body = b64decode(str(envelope.get("body", "")), validate=True)
-    if not hmac.compare_digest(_proof(key, direction, body).encode(), str(envelope.get("proof", "")).encode()):
+    said, proof = envelope.get("body"), envelope.get("proof")
+    if not (isinstance(said, str) and isinstance(proof, str)):
+        raise ValueError("it has no body, or no proof")  # noqa: TRY004 - of what came over the network
+    body = b64decode(said, validate=True)
+    if not hmac.compare_digest(_proof(key, direction, body).encode(), proof.encode()):
         raise ProofError("the code is another")
     message = orjson.loads(body)
     if not isinstance(message, dict):

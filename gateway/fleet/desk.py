@@ -9,6 +9,8 @@ import time
 from typing import Any
 
 import orjson
+from paho.mqtt.client import MQTTMessageInfo
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from gateway.broker.link import Incoming, Link
@@ -24,15 +26,21 @@ from gateway.fleet.register import RollOut
 from gateway.fleet.roll_out import Step, next_step
 from gateway.fleet.roll_outs import RollOuts
 from gateway.fleet.signing import load_key, public_of, sign
-from gateway.fleet.topics import FleetTopics, sender_of
+from gateway.fleet.topics import FleetTopics, sender_of, whose
 from gateway.wire.topics import Topics
 
 log = logging.getLogger(__name__)
 
 TURN_S = 1.0
 """How often it looks at the books, where commands write what is wanted, and at how gateways are."""
+LONGEST_TURN_S = 10.0
+"""Of a ring's time that counts between two looks: while the broker is away nobody knows how its gateways are."""
 LIST_AGAIN_S = 86_400.0
 """A revocation list that is over shuts everybody out: it is written anew each day."""
+MOST_AHEAD = 1_000_000
+"""Plans that gateways may have had since a copy of the books was made; beyond it somebody makes numbers up."""
+CATCH_UP_S = 3600.0
+"""Between two times that the books are counted on: each sends the plan to everybody once more."""
 LIST_RETRY_S = 60.0
 """Until the broker is told once more, where it has not read its lists."""
 NO_ROOM = orjson.dumps(
@@ -41,7 +49,7 @@ NO_ROOM = orjson.dumps(
 
 
 class Desk:
-    """One process of a site; a second one is kept out by the broker, which knows one connection of its name.
+    """One process of a site: of two, each would end the other's connection, so 'fleet desk' keeps a second one out.
 
     Args:
         fleet: Its folder.
@@ -59,7 +67,8 @@ class Desk:
         self._heard = Heard()
         self._trouble = DiskTrouble(fleet.folder, "nobody joins, and no roll-out goes on")
         self._overview: dict[str, Any] | None = None
-        self._inbox = Inbox()
+        self._inbox = Inbox(whose)
+        self._handed_out: dict[str, MQTTMessageInfo] = {}  # to each gateway the last part
         self._link = Link(
             fleet.broker(), client_id=DESK, handler=self._inbox,
             subscriptions=[(topic, SubscribeOptions(qos=1)) for topic in self._filters()],
@@ -67,9 +76,11 @@ class Desk:
         self._said: dict[str, bytes] = {}  # retained, as this connection has heard it
         self._connections = 0
         self._looked_at = (0, 0, 0)  # roll-out, attempt and rings that the times below are of
-        self._opened_s = time.monotonic()
+        self._looked_s = time.monotonic()
+        self._unwell_s = 0.0
         self._well_s: float | None = None
         self._listed_s = -LIST_AGAIN_S
+        self._caught_up_s = -CATCH_UP_S
 
     def run(self, stop: threading.Event) -> None:
         """Work until told to stop."""
@@ -107,10 +118,12 @@ class Desk:
         site, topics = Topics(self._fleet.site, "+"), self._topics
         return [topics.request(), topics.state(), topics.want(), topics.renew(), site.status, site.status_page()]
 
-    def _on_joined(self, gateway: str) -> None:
+    def _on_joined(self, gateway: str, anew: bool) -> None:
+        self._heard.forget(gateway)
+        self._publish(self._topics.state(gateway), b"", retain=True)  # what the broker keeps is of the one before
         trouble = "the disk takes nothing"
         with self._trouble.outlived():
-            trouble = self._fleet.apply()
+            trouble = self._fleet.apply(gateway if anew else "")
         if trouble:
             self._listed_s = time.monotonic() - LIST_AGAIN_S + LIST_RETRY_S
             log.error("%s has joined, and mosquitto does not know it yet: %s", gateway, trouble)
@@ -151,6 +164,9 @@ class Desk:
             return
         if type(number) is not int or not 0 <= number < len(roll_out.bundle.parts):
             return
+        last = self._handed_out.get(gateway)
+        if last is not None and last.rc == MQTTErrorCode.MQTT_ERR_SUCCESS and not last.is_published():
+            return  # it asks for one after another: a thousand questions are no reason to hold a thousand parts
         try:
             with roll_out.path.open("rb") as file:
                 file.seek(number * PART_BYTES)
@@ -159,7 +175,9 @@ class Desk:
             log.error("the bundle of roll-out %d cannot be read: %s", roll_out.id, error)  # noqa: TRY400 - no defect
             return
         about = (("sha256", sha256), ("part", str(number)))
-        self._publish(self._topics.part(gateway), part, about=about)
+        sent = self._send(self._topics.part(gateway), part, about=about)
+        if sent is not None:
+            self._handed_out[gateway] = sent
 
     # What goes out.
 
@@ -176,18 +194,35 @@ class Desk:
     def _turn(self) -> None:
         if self._connections != self._inbox.connections:
             self._connections = self._inbox.connections
+            self._handed_out.clear()
             self._said.clear()  # a broker that was away may have forgotten it
         if time.monotonic() - self._listed_s > LIST_AGAIN_S:
             with self._trouble.outlived():
                 again_s = LIST_AGAIN_S if self._see_to_lists() else LIST_RETRY_S
                 self._listed_s = time.monotonic() - LIST_AGAIN_S + again_s
         with self._trouble.outlived():
+            self._catch_up()
             self._see_to_roll_out()
         with self._trouble.outlived():
             self._overview = overview(self._register, self._roll_outs.newest(), time.time())
         self._trouble.look()
         if self._overview is not None:
             self._retain(self._topics.overview, orjson.dumps({**self._overview, "trouble": self._trouble.sentence}))
+
+    def _catch_up(self) -> None:
+        """Count on from where gateways are: books that came from a copy are older than what was planned by them.
+
+        Else no gateway would believe a plan, and what it says of an earlier roll-out would be taken for the next one's.
+        """
+        newest = self._heard.newest_plan(member.gateway for member in self._register.present())
+        known = int(self._register.fact("counter") or 0)
+        if not known < newest <= known + MOST_AHEAD or time.monotonic() - self._caught_up_s < CATCH_UP_S:
+            return
+        self._caught_up_s = time.monotonic()
+        log.warning("gateways have had plan %d, and the books know %d: they are from a copy; counted on", newest, known)
+        with self._register.changing():
+            self._register.note("counter", str(newest))
+            self._register.note("plan_content", "")
 
     def _see_to_roll_out(self) -> None:
         roll_out = self._roll_outs.newest()
@@ -202,16 +237,23 @@ class Desk:
         now = time.monotonic()
         present = {member.gateway for member in self._register.present()}
         opened = [name for ring in roll_out.rings[: roll_out.open] for name in ring.gateways if name in present]
+        others_follow = roll_out.open < len(roll_out.rings)
+        if not present.intersection(roll_out.rings[roll_out.open - 1].gateways) and (others_follow or not opened):
+            self._note(roll_out, Step("stop", "nobody of it is in the fleet any more, so nobody has tried it"))
+            return
         looked_at = (roll_out.id, roll_out.attempt, roll_out.open)
         if looked_at != self._looked_at:
-            self._looked_at, self._opened_s, self._well_s = looked_at, now, None
+            self._looked_at, self._unwell_s, self._well_s = looked_at, 0.0, None
+        elif self._well_s is None:
+            self._unwell_s += min(now - self._looked_s, LONGEST_TURN_S)
+        self._looked_s = now
         step = next_step(
             Ring("", tuple(opened)),
             {name: self._heard.word(name, roll_out) for name in opened},
             version=roll_out.bundle.version if roll_out.bundle.kind == "upgrade" else "",
             well_for_s=0.0 if self._well_s is None else now - self._well_s,
             soak_s=roll_out.soak_s,
-            open_for_s=now - self._opened_s,
+            open_for_s=self._unwell_s,
             within_s=roll_out.within_s,
         )
         self._well_s = None if not step.all_well else now if self._well_s is None else self._well_s
@@ -252,10 +294,13 @@ class Desk:
         if self._said.get(topic) != payload and self._publish(topic, payload, retain=True):
             self._said[topic] = payload
 
-    def _publish(
+    def _publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        return self._send(topic, payload, retain=retain) is not None
+
+    def _send(
         self, topic: str, payload: bytes, *, retain: bool = False, about: tuple[tuple[str, str], ...] = ()
-    ) -> bool:
+    ) -> MQTTMessageInfo | None:
         connection = self._inbox.connection
         if connection is None:
-            return False
-        return self._link.publish(connection, topic, payload, qos=1, retain=retain, about=about) is not None
+            return None
+        return self._link.publish(connection, topic, payload, qos=1, retain=retain, about=about)

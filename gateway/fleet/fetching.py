@@ -37,7 +37,7 @@ class FetchError(Exception):
 
 
 class EndedError(Exception):
-    """Whoever fetches was ended: what is there stays, and the rest is fetched at the next start."""
+    """Whoever fetches was ended, or is to fetch something else: what is there stays, and the rest is fetched later."""
 
 
 class CutOffError(Exception):
@@ -58,9 +58,10 @@ def fetch(
     for other in folder.iterdir():  # of earlier roll-outs: one bundle is kept
         if other.name not in (bundle.file, f"{bundle.sha256}.part"):
             other.unlink()
-    if shutil.disk_usage(folder).free - bundle.size < KEEP_FREE:
-        raise FetchError(f"there is no room for its {bundle.size} bytes: free some of this disk")
     partial = folder / f"{bundle.sha256}.part"
+    missing = bundle.size - (partial.stat().st_size if partial.exists() else 0)
+    if shutil.disk_usage(folder).free - missing < KEEP_FREE:
+        raise FetchError(f"there is no room for the {missing} bytes that are missing: free some of this disk")
     with partial.open("r+b" if partial.exists() else "w+b") as target:
         have = _good_parts(target, bundle)
         target.truncate(min(have * PART_BYTES, bundle.size))

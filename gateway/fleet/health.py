@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from gateway.machine.plain_text import text_of
+
 MICRO = 1_000_000
 STALE_S = 15.0
 """A status comes each second; what is older says nothing of now."""
+LONGEST_NAME = 40
+MOST_NAMED = 5
+"""Of its parts that have been given up: there are a dozen, and a wrong sender may name any number."""
 OF_THE_GATEWAY = frozenset(
     {
         "broker-refuses", "certificate-changed", "data-in-doubt", "disk-nearly-full", "numbers-conflict",
@@ -49,11 +54,13 @@ def _trouble(status: Mapping[str, Any]) -> str:
     """Return what a status says that is wrong with the gateway; empty where nothing is."""
     given_up = sorted(name for name, part in _object(status.get("parts")).items() if _object(part).get("given_up"))
     if given_up:
-        return f"has given up a part of itself: {', '.join(given_up)}"
+        named = ", ".join(text_of(name, LONGEST_NAME) for name in given_up[:MOST_NAMED])
+        more = f" and {len(given_up) - MOST_NAMED} more" if len(given_up) > MOST_NAMED else ""
+        return f"has given up a part of itself: {named}{more}"
     if not status["publisher"]["connected"]:
         return "does not reach its broker"
     said = [notice for notice in status["notices"]["active"] if isinstance(notice, dict)]
-    found = sorted({str(notice.get("code")) for notice in said} & OF_THE_GATEWAY)
+    found = sorted({text_of(notice.get("code"), LONGEST_NAME) for notice in said} & OF_THE_GATEWAY)
     return f"says of itself: {', '.join(found)}" if found else ""
 
 

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable
 
 from gateway.broker.link import Incoming, Limits
 
-MOST = 4096
-"""Messages that wait: each gateway says one a second, and asks for one part of a bundle at a time."""
+MOST_OF_ONE = 512
+"""Messages of one sender that wait: a gateway says one a second, in as many pages as it has beds, at most."""
+MOST_BYTES_OF_ONE = 8 << 20
+MOST_SENDERS = 2048
+"""Twice what a fleet has; beyond it somebody makes names up."""
 
 
 class Inbox:
-    """Messages in order; the oldest give way when too many wait.
+    """Messages of each sender in order, of all senders in turn; who sends too many loses their own oldest alone.
+
+    Args:
+        sender_of: Whose a message is, by its topic.
 
     Attributes:
         connection: The present one; None without.
@@ -20,19 +27,25 @@ class Inbox:
         dropped: How many messages found no room.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sender_of: Callable[[str], str]) -> None:
         self.connection: int | None = None
         self.connections = 0
         self.dropped = 0
-        self._messages: deque[Incoming] = deque()
+        self._sender_of = sender_of
+        self._lines: OrderedDict[str, deque[Incoming]] = OrderedDict()
+        self._bytes: Counter[str] = Counter()
         self._changed = threading.Condition()
 
     def wait(self, timeout_s: float) -> Incoming | None:
         """Return the next message; None if none comes in time, or somebody called `wake`."""
         with self._changed:
-            if not self._messages:
+            if not self._lines:
                 self._changed.wait(timeout_s)
-            return self._messages.popleft() if self._messages else None
+            if not self._lines:
+                return None
+            sender = next(iter(self._lines))
+            self._lines.move_to_end(sender)
+            return self._first(sender)
 
     def wake(self) -> None:
         """Have who waits look up."""
@@ -57,9 +70,23 @@ class Inbox:
 
     def arrived(self, message: Incoming) -> None:
         """Put a message in line."""
+        sender = self._sender_of(message.topic)
         with self._changed:
-            if len(self._messages) >= MOST:
-                self._messages.popleft()
+            if sender not in self._lines and len(self._lines) >= MOST_SENDERS:
                 self.dropped += 1
-            self._messages.append(message)
+                return
+            self._lines.setdefault(sender, deque()).append(message)
+            self._bytes[sender] += len(message.payload)
+            while len(self._lines.get(sender, ())) > MOST_OF_ONE or self._bytes[sender] > MOST_BYTES_OF_ONE:
+                self._first(sender)
+                self.dropped += 1
             self._changed.notify()
+
+    def _first(self, sender: str) -> Incoming:
+        """Take the oldest message of a sender out of line."""
+        line = self._lines[sender]
+        message = line.popleft()
+        self._bytes[sender] -= len(message.payload)
+        if not line:
+            del self._lines[sender], self._bytes[sender]
+        return message

@@ -19,6 +19,8 @@ from config.loader import PARTS_FOLDER
 from config.settings import Broker
 from gateway.broker.certificates import context_for, explain
 from gateway.broker.paho_client import PahoClient
+from gateway.fleet.agent_memory import FILE as MEMORY
+from gateway.fleet.agent_memory import AgentMemory
 from gateway.fleet.authority import OF_OLD, PARTS, make_request
 from gateway.fleet.codes import ProofError, key_of, opened, sealed
 from gateway.fleet.member_folder import FOLDER, MEMBER
@@ -68,6 +70,7 @@ def join(
     answer = _read(_exchange(broker, request), key, nonce, gateway)
     about = {name: answer[name] for name in ("site", "gateway", "host", "port", "plan_key", "historians")}
     with _made(folder, data):
+        _forget_other_fleet(folder, about["plan_key"])
         _write(folder, keys, answer)
         replace_file(folder / MEMBER, orjson.dumps(about, option=orjson.OPT_INDENT_2))
     parts = config.with_name(config.name + PARTS_FOLDER)
@@ -75,6 +78,20 @@ def join(
     give_to_owner_of_folder(parts)
     replace_file(parts / JOIN_PART, _settings(folder, about, data / FOLDER).encode(), mode=0o640)
     return about
+
+
+def _forget_other_fleet(folder: Path, plan_key: object) -> None:
+    """Forget which plans another fleet's desk had: a new desk counts from one, and no key but its own is believed.
+
+    A memory that cannot be read goes, too: who joins has a code from the desk, and no agent works with it.
+    """
+    try:
+        AgentMemory(folder)
+        known = orjson.loads((folder / MEMBER).read_bytes())["plan_key"]
+    except (OSError, ValueError, KeyError, TypeError):
+        known = ""
+    if known != plan_key:
+        (folder / MEMORY).unlink(missing_ok=True)
 
 
 def _read(payload: bytes, key: bytes, nonce: str, gateway: str) -> dict[str, Any]:
@@ -187,7 +204,10 @@ def _exchange(broker: Broker, request: bytes) -> bytes:
         client.disconnect()
         client.loop_stop()
         client.forget_users()
-    raise JoinError(f"nobody answers at {broker.host}:{broker.port}: is 'rehab-gateway fleet desk' running?")
+    raise JoinError(
+        f"nobody answers at {broker.host}:{broker.port}: is that the port that 'fleet invite' printed, for who wants to"
+        " join, and is 'rehab-gateway fleet desk' running?"
+    )
 
 
 def _unproved() -> ssl.SSLContext:

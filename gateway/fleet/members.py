@@ -34,6 +34,7 @@ class FleetFolder:
         self.authority = Authority(folder)
         self.register = Register(folder)
         self._reload_command = reload_command
+        self._to_put_out: set[str] = set()
 
     @property
     def site(self) -> str:
@@ -52,18 +53,29 @@ class FleetFolder:
             cert_file=self.folder / f"{name}.pem", key_file=self.folder / f"{name}.key",
         )  # fmt: skip
 
-    def apply(self) -> str:
+    def apply(self, joined_anew: str = "") -> str:
         """Have mosquitto know who is in the fleet now; return what went wrong, or nothing.
 
-        What others write to the books waits meanwhile: the newest list is never replaced by an older one.
+        What others write to the books waits meanwhile: the newest list is never replaced by an older one. Of a gateway
+        that joined anew the connections of before are ended, once the broker has read that they may not come back.
         """
+        if joined_anew:
+            self._to_put_out.add(joined_anew)
         register = self.register
         with register.changing():
             gateways = [member.gateway for member in register.present()]
             dashboards = list(orjson.loads(register.fact("dashboards") or "[]"))
             write_rights(self.folder, rights(self.site, gateways, self.historians() or [HISTORIAN], dashboards))
             self.authority.write_revocations(register.revoked_numbers(time.time()))
-            return reload(self._reload_command)
+            trouble = reload(self._reload_command)
+        if not trouble:
+            self._to_put_out = {one for one in self._to_put_out if self._put_out(one)}
+        return trouble
+
+    def _put_out(self, gateway: str) -> list[str]:
+        """End each connection that a gateway may have; return by which names it may still have one."""
+        names = [f"{gateway}{ending}" for ending in PARTS.values()]
+        return [name for name in names if not evict(self.authority, self.broker(), name)]
 
     def renew_own(self) -> list[str]:
         """Renew certificates of the broker and of whoever is at the desk's side, in time; return whose."""
@@ -86,15 +98,14 @@ class FleetFolder:
         return not own or days_left(pem) < MEMBER_DAYS / 3
 
     def revoke(self, gateway: str, why: str) -> list[str] | None:
-        """Take a gateway out of the fleet at once.
+        """Take a gateway out of the fleet at once; of one that is out already, tell the broker once more.
 
         Returns:
-            What could not be done, in sentences; None where there is no such gateway.
+            What could not be done, in sentences; None where there never was such a gateway.
         """
-        if not self.register.revoke(gateway, why, time.time()):
+        known = any(member.gateway == gateway for member in self.register.members())
+        if not self.register.revoke(gateway, why, time.time()) and not known:
             return None
         trouble = self.apply()
         found = [f"mosquitto has not read its new lists: {trouble}"] if trouble else []
-        names = [f"{gateway}{ending}" for ending in PARTS.values()]
-        kept = [name for name in names if not evict(self.authority, self.broker(), name)]
-        return [*found, *(f"the connection of {name} could not be ended" for name in kept)]
+        return [*found, *(f"the connection of {name} could not be ended" for name in self._put_out(gateway))]

@@ -27,6 +27,8 @@ PlanState = Literal["open", "stopped", "aborted", "done"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}")
 """Of a bundle's file: no folder, nothing hidden, nothing that a shell reads."""
+VERSION = re.compile(r"[0-9][0-9A-Za-z.+~-]{0,63}")
+"""Of an upgrade: what a gateway may say that it runs."""
 SUM = re.compile(r"[0-9a-f]{64}")
 
 
@@ -120,6 +122,8 @@ def _bundle(found: dict[str, Any]) -> Bundle:
     )  # fmt: skip
     if bundle.kind not in get_args(Kind) or not NAME.fullmatch(bundle.file) or bundle.size > LARGEST_BUNDLE:
         raise ValueError("its bundle is none that is taken here")
+    if bundle.kind == "upgrade" and not VERSION.fullmatch(bundle.version):
+        raise ValueError("its version is none")
     if len(bundle.older) > LONGEST_REASON or not bundle.older.isprintable():
         raise ValueError("its reason for an older version is none")
     if len(bundle.parts) != -(-bundle.size // PART_BYTES) or not all(
@@ -139,6 +143,8 @@ def describe(path: Path, kind: Kind, version: str, older: str = "") -> Bundle:
     """Return what a plan says of a file; raises ValueError where it cannot be rolled out."""
     if not NAME.fullmatch(path.name):
         raise ValueError(f"'{path.name}' is no name for a bundle: letters, digits, '.', '_', '+', '~' and '-'")
+    if kind == "upgrade" and not VERSION.fullmatch(version):
+        raise ValueError(f"'{version[:64]}' is no version: write it as a gateway says it, 1.4.0")
     whole, parts, size = hashlib.sha256(), [], 0
     look(path)
     for part in parts_of(path):
@@ -161,8 +167,10 @@ def rings_of(names: Sequence[str], ring_of: dict[str, str]) -> tuple[Ring, ...]:
     """Return the rings by their names: of each the gateways that were put into it, of 'all' whoever is left.
 
     Raises:
-        ValueError: A ring is named twice, has nobody, or 'all' is not the last.
+        ValueError: None is named, one is named twice, has nobody, or 'all' is not the last.
     """
+    if not names:
+        raise ValueError("no ring is named: --rings first,ward,all")
     left = dict(ring_of)
     rings = []
     for number, name in enumerate(names):

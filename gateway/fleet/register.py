@@ -161,19 +161,28 @@ class Register:
 
     def admit(
         self, used: Invitation, asked: str, answer: bytes, numbers: Sequence[tuple[int, float]], now_s: float
-    ) -> None:
+    ) -> bool:
         """Make a gateway a member, and its invitation one that was used; what it had before is taken back.
 
         All at once, with the numbers of its new certificates: what the books do not know could never be revoked.
+
+        Returns:
+            Whether its invitation still holds: a command may have taken it back meanwhile, or made another.
         """
         with self.changing() as db:
-            db.execute("UPDATE invitations SET asked = ?, answer = ? WHERE gateway = ?", (asked, answer, used.gateway))
+            done = db.execute(
+                "UPDATE invitations SET asked = ?, answer = ? WHERE gateway = ? AND key = ? AND asked = ''",
+                (asked, answer, used.gateway, used.key),
+            )
+            if done.rowcount != 1:
+                return False
             db.execute("UPDATE certificates SET revoked = 1 WHERE gateway = ?", (used.gateway,))
             db.execute(
                 "INSERT OR REPLACE INTO members (gateway, ring, joined_s) VALUES (?, ?, ?)",
                 (used.gateway, used.ring, now_s),
             )
-            self.add_certificates(used.gateway, numbers)
+            self._note_certificates(used.gateway, numbers)
+        return True
 
     # Members and their certificates.
 
@@ -191,13 +200,29 @@ class Register:
         done = self._db.execute("UPDATE members SET ring = ? WHERE gateway = ? AND revoked_s IS NULL", (ring, gateway))
         return done.rowcount == 1
 
-    def add_certificates(self, gateway: str, numbers: Sequence[tuple[int, float]]) -> None:
-        """Note certificates that were signed: their numbers, and when each ends."""
+    def add_certificates(self, gateway: str, numbers: Sequence[tuple[int, float]]) -> bool:
+        """Note certificates that were signed: their numbers, and when each ends.
+
+        Returns:
+            Whether their gateway is in the fleet: one that was thrown out meanwhile must not have them.
+        """
+        with self.changing():
+            if gateway not in {member.gateway for member in self.present()}:
+                return False
+            self._note_certificates(gateway, numbers)
+        return True
+
+    def certificates_after(self, gateway: str, ends_s: float) -> int:
+        """Return how many certificates of a gateway end after a time, those that were taken back too."""
+        asked = "SELECT count(*) FROM certificates WHERE gateway = ? AND expires_s > ?"
+        return int(self._db.execute(asked, (gateway, ends_s)).fetchone()[0])
+
+    def _note_certificates(self, gateway: str, numbers: Sequence[tuple[int, float]]) -> None:
         rows = [(str(number), gateway, expires_s) for number, expires_s in numbers]
         self._db.executemany("INSERT INTO certificates (number, gateway, expires_s) VALUES (?, ?, ?)", rows)
 
     def revoke(self, gateway: str, why: str, now_s: float) -> bool:
-        """Take a member out of the fleet with all its certificates; return whether it was in it."""
+        """Take a member out of the fleet with its certificates and invitation; return whether it was in it."""
         with self.changing() as db:
             done = db.execute(
                 "UPDATE members SET revoked_s = ?, why = ? WHERE gateway = ? AND revoked_s IS NULL",

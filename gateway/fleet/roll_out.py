@@ -56,8 +56,8 @@ def next_step(
         version: What each must say that it runs; empty for a configuration.
         well_for_s: How long all of them have been well, as an earlier step said.
         soak_s: How long they have to be before others follow.
-        open_for_s: How long the ring has been open, without the soak.
-        within_s: How long it may be before all of them are well.
+        open_for_s: How long the ring has been open while not all of them were well.
+        within_s: How long that may be.
     """
     failed = [f"{name}: {words[name].why}" for name in ring.gateways if words[name].outcome == "failed"]
     if failed:

@@ -27,7 +27,7 @@ class RollOuts:
     def begin(
         self, path: Path, bundle: Bundle, rings: tuple[Ring, ...], *, soak_s: float, within_s: float, now_s: float
     ) -> int:
-        """Begin one; return its number. Raises BusyError while another is open."""
+        """Begin one; return its number, which no plan before had. Raises BusyError while another is open."""
         packed = (orjson.dumps(asdict(bundle)).decode(), orjson.dumps([asdict(ring) for ring in rings]).decode())
         with self._register.changing() as db:
             newest = self.newest()
@@ -35,12 +35,12 @@ class RollOuts:
                 raise BusyError(
                     f"roll-out {newest.id} of {newest.bundle.version} is still open: wait for it, or abort it"
                 )
-            made = db.execute(
-                f"INSERT INTO roll_outs ({COLUMNS}) VALUES (NULL, 1, ?, ?, ?, ?, ?, 1, 'open', 'begun', ?)",  # noqa: S608 - our own names
-                (str(path), *packed, soak_s, within_s, now_s),
+            number = 1 + max(newest.id if newest else 0, int(self._register.fact("counter") or 0))
+            db.execute(
+                f"INSERT INTO roll_outs ({COLUMNS}) VALUES (?, 1, ?, ?, ?, ?, ?, 1, 'open', 'begun', ?)",  # noqa: S608 - our own names
+                (number, str(path), *packed, soak_s, within_s, now_s),
             )
-        assert made.lastrowid is not None
-        return made.lastrowid
+        return number
 
     def newest(self) -> RollOut | None:
         """Return the newest roll-out; None before the first."""
@@ -58,10 +58,12 @@ class RollOuts:
 
     def resume(self) -> RollOut:
         """Have a roll-out that was stopped or aborted go on: whoever failed tries again. Raises BusyError."""
-        newest = self.newest()
-        if newest is None or newest.state not in ("stopped", "aborted"):
-            raise BusyError("there is no roll-out that was stopped or aborted")
         with self._register.changing() as db:
+            newest = self.newest()
+            if newest is None or newest.state not in ("stopped", "aborted"):
+                raise BusyError("there is no roll-out that was stopped or aborted")
+            if not newest.path.exists():
+                raise BusyError(f"its file {newest.path} is not there any more: begin another roll-out")
             db.execute(
                 "UPDATE roll_outs SET state = 'open', why = 'resumed', attempt = attempt + 1 WHERE id = ?", (newest.id,)
             )
@@ -69,10 +71,13 @@ class RollOuts:
 
     def abort(self) -> RollOut:
         """Have nobody else take it. Raises BusyError."""
-        newest = self.newest()
-        if newest is None or newest.state not in ("open", "stopped"):
-            raise BusyError("there is no roll-out under way")
-        self.note(newest.id, state="aborted", why="aborted by an administrator")
+        with self._register.changing() as db:
+            newest = self.newest()
+            if newest is None or newest.state not in ("open", "stopped"):
+                raise BusyError("there is no roll-out under way")
+            db.execute(
+                "UPDATE roll_outs SET state = 'aborted', why = 'aborted by an administrator' WHERE id = ?", (newest.id,)
+            )
         return newest
 
 

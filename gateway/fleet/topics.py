@@ -60,6 +60,18 @@ class FleetTopics:
         return f"{self.prefix}/to/{gateway}/renewed"
 
 
+NOBODY = ""
+"""Whoever is in no fleet yet: all of them are one sender, since each may have as many names as they like."""
+
+
+def whose(topic: str) -> str:
+    """Return on whose account a message is that the desk hears: of whoever is in no fleet, or of a gateway."""
+    levels = topic.split("/")
+    if topic.startswith(f"{FLEET_ROOT}/"):
+        return NOBODY if levels[-1] == "request" else levels[-2]
+    return levels[3]
+
+
 def sender_of(topic: str) -> str:
     """Return who a topic below ``from/`` or ``enrol/`` is of."""
     return topic.rsplit("/", 2)[1]

@@ -59,7 +59,8 @@ def take_apart(file: Path, package: Path, beside: Path) -> Path:
         Under which name the list of sums has the package, in that folder.
 
     Raises:
-        RefusedError: It is not one of ours, or ends too early.
+        RefusedError: It is not one of ours, ends too early, or has more in it than it has bytes: a tar may say of a
+            few of them that they are a gigabyte of nothing.
     """
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(mode=0o700)
@@ -67,7 +68,7 @@ def take_apart(file: Path, package: Path, beside: Path) -> Path:
     try:
         with tarfile.open(file, "r:") as archive:
             for member in archive:
-                target = _target(member, package, beside)
+                target = _target(member, package, beside) if member.size <= file.stat().st_size else None
                 if target is None or member.name in names or len(names) == 3:
                     raise RefusedError(f"{file} has something in it that is no part of an upgrade: {member.name!r}")
                 names.append(member.name)

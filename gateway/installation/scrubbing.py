@@ -12,7 +12,7 @@ import hmac
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -30,6 +30,8 @@ from gateway.ward.registry import RegistryError, read_state
 
 SHORTEST = 3
 """Characters of a word that is looked for: a shorter one stands in half of all words."""
+SHORTEST_NAME = 2
+"""Of what names a person, unless it is a number: that would be half of all dates and sizes."""
 SHORTEST_KEY = 6
 """Characters of a part of an address that may be a key."""
 SHORTEST_INSIDE = 12
@@ -37,12 +39,15 @@ SHORTEST_INSIDE = 12
 DIGITS = 8
 KEY_BYTES = 32
 LARGEST_SECRET = 4096
-LARGEST_LINES = 1_000_000
-"""Bytes of a file of users or tokens; a larger one the dashboard does not read."""
+LARGEST_LIST = 16 << 20
 COLON = r"(?:[:_-]|%3a)"
 HARDWARE = re.compile(rf"(?i)(?:(?<![0-9a-f])|{BEHIND})(?:[0-9a-f]{{2}}{COLON}){{5}}[0-9a-f]{{2}}(?![0-9a-f])")
-MAIL = re.compile(r"(?i)[\w.+-]+(?:@|%40)[\w-]+(\.[\w-]+)+")
-LINES = ("users.jsonl", "tokens.jsonl", "pins.jsonl")
+MAIL = re.compile(r"(?i)(?<![\w.+-])[\w.+-]++(?:@|%40)[\w-]+(\.[\w-]+)+")
+"""From the beginning of a word alone, and not given back: a log may have a word of a million letters."""
+LINES = ("users.jsonl", "tokens.jsonl", "pins.jsonl", "withdrawn-users.jsonl", "withdrawn-tokens.jsonl")
+KEPT_NOTICES = "notices.json"
+NAMING = {"by": "person", "subject": "subject", "label": "label"}
+"""What names somebody or something in what a gateway says of itself and keeps of its notices."""
 OF_HISTORY = (
     "SELECT DISTINCT subject FROM sessions", "SELECT DISTINCT subject FROM series",
     "SELECT DISTINCT subject FROM ward_subjects", "SELECT DISTINCT subject FROM ward_sessions",
@@ -60,11 +65,16 @@ class Scrubber:
 
     Args:
         words: What each word is, ``subject``, ``device``, ``person`` or ``secret``, by the word.
+
+    Attributes:
+        searched: How many of the words are looked for.
+        too_short: How many are not, since they would be half of any text.
     """
 
     def __init__(self, words: dict[str, str]) -> None:
         self._key = os.urandom(KEY_BYTES)
-        known = {word: kind for word, kind in words.items() if len(word) >= SHORTEST}
+        known = {word: kind for word, kind in words.items() if not _too_short(word, kind)}
+        self.searched, self.too_short = len(known), len(words) - len(known)
         whole = {spelling: word for word in known for spelling in spellings(word)}
         inside = {spelling: word for word in known for spelling in in_base64(word)}
         inside |= {spelling: word for word, kind in known.items() if kind == "secret" and len(word) >= SHORTEST_INSIDE
@@ -96,6 +106,25 @@ class Scrubber:
         return f"[{kind} {digest[:DIGITS]}]"
 
 
+def _too_short(word: str, kind: str) -> bool:
+    names = kind in ("subject", "person") and not word.isdigit()
+    return len(word) < (SHORTEST_NAME if names else SHORTEST)
+
+
+def words_in(said: object) -> dict[str, str]:
+    """Return what names somebody in a status, or in what is kept of notices: they may sign in on another machine."""
+    words: dict[str, str] = {}
+    if isinstance(said, Mapping):
+        for key, value in said.items():
+            if key in NAMING and isinstance(value, str) and value and value not in WORKERS:
+                words[value] = NAMING[key]
+            words |= words_in(value)
+    elif isinstance(said, list | tuple):
+        for value in said:
+            words |= words_in(value)
+    return words
+
+
 def words_of(settings: Settings, configuration: Path) -> dict[str, str]:
     """Return every word of a ward that names somebody or something, or opens something, and what it is."""
     words = dict.fromkeys(filter(None, _secrets(settings, configuration)), "secret")
@@ -106,6 +135,8 @@ def words_of(settings: Settings, configuration: Path) -> dict[str, str]:
 
 def _words_of_data(settings: Settings) -> dict[str, str]:
     words: dict[str, str] = {}
+    with suppress(OSError, ValueError):
+        words |= words_in(orjson.loads(plain_file.read(settings.site.data / KEPT_NOTICES, LARGEST_LIST)))
     for kind, found in (
         ("person", _people(settings)),
         ("device", _devices(settings)),
@@ -154,6 +185,7 @@ def _people(settings: Settings) -> Iterator[str]:
     workers = _column(ward_path(settings), 'SELECT DISTINCT "by" FROM changes')
     yield from (name for name in workers if name not in WORKERS)
     yield settings.broker.username or ""
+    yield (settings.backup.sftp_to or "").partition("@")[0]
 
 
 def _devices(settings: Settings) -> Iterator[str]:
@@ -201,6 +233,7 @@ def _secrets(settings: Settings, configuration: Path) -> Iterator[str]:
                     with suppress(ValueError, AttributeError):
                         yield from (str(value) for value in orjson.loads(text).values() if isinstance(value, str))
     yield from _of_address(settings.notices.webhook)
+    yield from _of_address(settings.fleet.share if "://" in (settings.fleet.share or "") else None)
     yield from _of_address(settings.historian.store.url if settings.historian.store else None)
 
 
@@ -236,7 +269,7 @@ def _column(database: Path, query: str) -> list[str]:
 def _names_in(path: Path) -> list[str]:
     """Return the names in a file of lines of JSON; none where there is no such file."""
     try:
-        lines = plain_file.read(path, LARGEST_LINES).splitlines()
+        lines = plain_file.read(path, LARGEST_LIST).splitlines()
     except OSError:
         return []
     found = []

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from config.hardware import network_address
+from config.hardware import is_host
 from config.pseudonym import nhs_numbers
 from config.settings import Store
 from gateway.dashboard.passwords import reason_against
@@ -20,7 +20,6 @@ Answers = Mapping[str, str]
 Kind = Literal["text", "choice", "secret", "list"]
 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-HOST = re.compile(r"(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*")
 ZONES = Path("/usr/share/zoneinfo")
 ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 LONGEST = 200
@@ -96,34 +95,39 @@ def _user(answer: str) -> str:
 
 
 def _zone(answer: str) -> str:
-    known = (ZONES / answer).is_file() if ZONES.is_dir() else True
+    known = _is_file(ZONES / answer) if ZONES.is_dir() else True
     return "" if ZONE.fullmatch(answer) and known else "That is no time zone: write it as Europe/London."
 
 
 def _hosts(answer: str) -> str:
-    wrong = [part for part in parts(answer) if not _is_host(part)]
+    wrong = [part for part in parts(answer) if not is_host(part)]
     return f"'{wrong[0]}' is neither a name nor an address on the network." if wrong else ""
 
 
-def _is_host(name: str) -> bool:
-    try:
-        network_address(name)
-    except ValueError:
-        return HOST.fullmatch(name) is not None and not name.replace(".", "").isdigit()
-    return True
-
-
 def _port(answer: str) -> str:
-    within = answer.isdigit() and SMALLEST_PORT <= int(answer) <= LARGEST_PORT
+    within = SMALLEST_PORT <= _number(answer) <= LARGEST_PORT
     return "" if within else f"Write a number from {SMALLEST_PORT} to {LARGEST_PORT}."
 
 
 def _any_port(answer: str) -> str:
-    return "" if answer.isdigit() and 0 < int(answer) <= LARGEST_PORT else f"Write a number up to {LARGEST_PORT}."
+    return "" if 0 < _number(answer) <= LARGEST_PORT else f"Write a number up to {LARGEST_PORT}."
+
+
+def _number(answer: str) -> int:
+    """Return a number as it is typed; 0 where it is none: a raised two is a digit for Python, and no number."""
+    return int(answer) if answer.isascii() and answer.isdigit() else 0
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; a name that is longer than a file's may be is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _file(answer: str) -> str:
-    return "" if Path(answer).is_file() else "There is no such file: write its whole path, beginning with /."
+    return "" if _is_file(Path(answer)) else "There is no such file: write its whole path, beginning with /."
 
 
 def _folder(answer: str) -> str:
@@ -144,7 +148,7 @@ def _beds(answer: str) -> str:
 
 
 def _keep(answer: str) -> str:
-    return "" if answer.isdigit() and 0 < int(answer) <= 1000 else "Write a number from 1 to 1000."
+    return "" if 0 < _number(answer) <= 1000 else "Write a number from 1 to 1000."
 
 
 def own_zone(_: Answers) -> str:
@@ -157,7 +161,7 @@ def own_names(_: Answers) -> str:
     """Return what browsers may call this machine by: its name, that name on a local network, its addresses."""
     host = socket.gethostname().partition(".")[0]
     found = [host, f"{host}.local", *_addresses(), "localhost", "127.0.0.1"]
-    return ", ".join(dict.fromkeys(name for name in found if name and _is_host(name)))
+    return ", ".join(dict.fromkeys(name for name in found if name and is_host(name)))
 
 
 def _addresses() -> list[str]:

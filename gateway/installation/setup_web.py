@@ -12,7 +12,7 @@ import secrets
 import ssl
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -143,7 +143,7 @@ async def take_code(request: web.Request) -> web.Response:
     """Let the browser in that has the code; the code is used up by it."""
     visit = request.app[VISIT]
     _from_our_page(request)
-    given = str((await read_form(request)).get("code", ""))
+    given = str((await _readable(read_form(request))).get("code", ""))
     plain = "".join(letter for letter in given.upper() if letter.isalnum())
     if not visit.code or time.monotonic() > visit.code_until_s:
         return _html(code_page("The code has been used, or its time is over. Start the set-up again."), 403)
@@ -174,7 +174,7 @@ async def take_answers(request: web.Request) -> web.Response:
     _from_our_page(request)
     if visit.done is not None:  # the page was sent again: what it shows is shown nowhere else
         return _html(done_page(visit.ward, visit.done))
-    form = await request.post()
+    form = await _readable(request.post())
     given = {key: str(form[key]).strip() for key in KEYS if key in form}
     given = {key: value for key, value in given.items() if value or not _has_default(key)}
     if visit.busy:
@@ -192,6 +192,14 @@ async def take_answers(request: web.Request) -> web.Response:
     visit.ward = answers["ward.name"]
     visit.ends.set()
     return _html(done_page(visit.ward, visit.done))
+
+
+async def _readable(fields: Awaitable[Mapping[str, object]]) -> Mapping[str, object]:
+    """Return the fields of a form; raises HTTPBadRequest where its letters are of an alphabet that nobody knows."""
+    try:
+        return await fields
+    except (LookupError, UnicodeError):
+        raise web.HTTPBadRequest(text="This is not our form.\n") from None
 
 
 def _has_default(key: str) -> bool:

@@ -25,7 +25,7 @@ import orjson
 
 from config.settings import Section, Settings
 from dsp.kernel_cache import cache_base
-from gateway.installation.scrubbing import Scrubber, words_of
+from gateway.installation.scrubbing import Scrubber, words_in, words_of
 from gateway.machine.ownership import acting_as_owner_of
 
 TAKEN_OUT = "[taken out]"
@@ -44,11 +44,15 @@ Support bundle of a rehab-gateway, made {made}.
 What is in it: versions, the configuration, the state of the gateway, what 'doctor' said, logs, sizes and counts.
 What is not: measurements, passwords, keys, certificates, names. Pseudonyms, names of people, names of beds, addresses
 and serial numbers of devices are stand-ins such as [subject 3fa2c100]: the same word has the same one throughout this
-bundle, and another in the next. Ids of beds and devices stay.
-
+bundle, and another in the next. Ids of beds and devices stay. What people wrote with a notice is left out.
+{short}
 Look through it before you send it: it is text, and nothing else is in it.
 """
 
+SHORT = """
+{n} pseudonyms, names or other words of this ward are so short that they would be found in any text: these were NOT
+looked for, and may be in it.
+"""
 Say = Callable[[str], None]
 
 
@@ -60,11 +64,19 @@ class BundleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A bundle that was written: how many texts, and how many words were taken out or replaced on the way."""
+    """A bundle that was written.
+
+    Attributes:
+        path: The file.
+        texts: How many are in it.
+        words: How many words of this ward it was searched for.
+        too_short: How many it could not be searched for: a pseudonym that is one letter, or a number of two digits.
+    """
 
     path: Path
     texts: int
     words: int
+    too_short: int
 
 
 def make_bundle(
@@ -81,13 +93,13 @@ def make_bundle(
         say: Told what goes on.
     """
     say("collecting")
-    words = words_of(settings, configuration)
-    scrubber = Scrubber(words)
+    scrubber = Scrubber(words_in(status) | words_of(settings, configuration))
+    short = SHORT.format(n=scrubber.too_short) if scrubber.too_short else ""
     texts = {
-        "README.txt": README.format(made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")),
+        "README.txt": README.format(made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), short=short),
         "versions.txt": versions(),
         "configuration.json": as_json(plain_settings(settings)),
-        "status.json": as_json(dict(status)),
+        "status.json": as_json(without_remarks(status)),
         "doctor.json": as_json(doctor),
         "kernel-cache.txt": kernel_cache(),
         "journal.txt": journal(),
@@ -98,15 +110,22 @@ def make_bundle(
     left = {name: n for name, text in clean.items() if (n := scrubber.left(name) + scrubber.left(text))}
     if left:
         raise BundleError(f"words that name somebody or something were left in {', '.join(left)}")
+    _write(path, clean)
+    return Bundle(path, len(clean), scrubber.searched, scrubber.too_short)
+
+
+def _write(path: Path, texts: Mapping[str, str]) -> None:
+    """Write texts into a new file of its folder's owner, all of them or none; raises OSError."""
     with acting_as_owner_of(path.parent):
         number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE)
-    with (
-        os.fdopen(number, "wb") as file,
-        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle,
-    ):
-        for name, text in clean.items():
-            bundle.writestr(name, text)
-    return Bundle(path, len(clean), len(words))
+    try:
+        with os.fdopen(number, "wb") as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as bundle:
+            for name, text in texts.items():
+                bundle.writestr(name, text)
+    except BaseException:
+        with acting_as_owner_of(path.parent):
+            path.unlink(missing_ok=True)
+        raise
 
 
 def _of_data(settings: Settings) -> dict[str, str]:
@@ -119,11 +138,16 @@ def _clean(texts: Mapping[str, str], scrubber: Scrubber) -> dict[str, str]:
     """Return texts and their names without what names somebody: a log may be called after a person."""
     clean: dict[str, str] = {}
     for name, text in texts.items():
-        kept = scrubber.scrub(name)
+        kept = scrubber.scrub(_readable(name))
         while kept in clean:
             kept += "~"
-        clean[kept] = scrubber.scrub(text)
+        clean[kept] = scrubber.scrub(_readable(text))
     return clean
+
+
+def _readable(text: str) -> str:
+    """Return a text in which the name of a file that is no UTF-8 has question marks."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def as_json(value: object) -> str:
@@ -156,6 +180,15 @@ def plain_settings(settings: Section) -> dict[str, Any]:
         else:
             shown[key] = TAKEN_OUT if key in SECRET_KEYS and value is not None else value
     return shown
+
+
+def without_remarks(said: Any) -> Any:
+    """Return a status without what people wrote when they answered a notice: that may be about anybody."""
+    if isinstance(said, Mapping):
+        written = "by" in said
+        return {key: TAKEN_OUT if written and key == "why" and value else without_remarks(value)
+                for key, value in said.items()}  # fmt: skip
+    return [without_remarks(one) for one in said] if isinstance(said, list | tuple) else said
 
 
 def disk(settings: Settings) -> str:

@@ -66,6 +66,14 @@ def printable(text: str) -> str:
     return text if text.isprintable() else "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
+def text_of(value: object, longest: int) -> str:
+    """Return a text that somebody else has sent, in one line that can be seen, and cut; empty where it is none.
+
+    What else it is, is not written out: Python cannot write a list in a thousand lists.
+    """
+    return visible(value[:longest])[:longest] if isinstance(value, str) else ""
+
+
 def _seen(character: str) -> str:
     if (character.isprintable() and character not in BLANKS) or character in SPACES:
         return character

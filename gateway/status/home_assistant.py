@@ -8,6 +8,7 @@ as unknown there. A bed is withdrawn when nobody is in it any more, and all of i
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -17,9 +18,12 @@ import orjson
 
 from config.settings import Settings
 from dsp.catalogue import CATALOGUE
+from gateway.machine.durable import replace_file
 from gateway.model.measurement import Measurement
 from gateway.model.status import DeviceStatus, Status
 from gateway.wire.topics import Topics
+
+log = logging.getLogger(__name__)
 
 Entity = dict[str, Any]
 
@@ -27,6 +31,7 @@ NAME = "home-assistant.json"
 """In the data folder: the topics that were announced, to be emptied when this is switched off."""
 EVERY_S = 5.0
 FRESH_S = 300.0
+NOTE_AGAIN_S = 60.0
 EXPIRE_S = 60
 """Without a message for so long Home Assistant shows a value as unavailable."""
 GATEWAY = "_gateway"
@@ -63,6 +68,8 @@ class HomeAssistant:
         self._announce, self._say, self._clock = announce, say, clock
         self._path = settings.site.data / NAME
         self._announced: dict[str, bytes] = dict.fromkeys(_kept_topics(self._path), b"")
+        self._on_disk = set(self._announced)
+        self._again_s = 0.0
         self._values: dict[str, dict[str, tuple[float, float]]] = {}
         self._subjects: dict[str, str] = {}
         self._next_s = 0.0
@@ -105,8 +112,18 @@ class HomeAssistant:
             if self._announced.get(topic) != payload:
                 self._announce(topic, payload)
                 self._announced[topic] = payload
-        if self._on and before != set(self._announced):
-            self._path.write_bytes(orjson.dumps(sorted(self._announced)))
+        if self._on and self._on_disk != set(self._announced) and self._clock() >= self._again_s:
+            self._note(set(self._announced))
+
+    def _note(self, topics: set[str]) -> None:
+        """Keep which topics are announced, so that a later run takes them back; a disk that is full is tried again."""
+        try:
+            replace_file(self._path, orjson.dumps(sorted(topics)))
+        except OSError as error:
+            log.warning("what Home Assistant was told of cannot be kept in %s: %s", self._path, error.strerror)
+            self._again_s = self._clock() + NOTE_AGAIN_S
+        else:
+            self._on_disk = topics
 
     def _wanted(self, status: Status) -> Iterator[tuple[str, bytes]]:
         """Yield topic and payload of everything that is to be announced."""

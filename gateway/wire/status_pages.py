@@ -18,6 +18,8 @@ CORE = ("v", "gateway", "state", "simulated", "time_us")
 """What stands on every page."""
 MOST_PAGES = 1_000
 """A bound on what a wrong sender can make a reader hold; a ward of 70 beds in packets of 4 kB takes some 80."""
+MOST_BYTES = 4 << 20
+"""Of all pages together: three times what 256 beds take. Python holds up to 25 times as much for them."""
 
 
 def cut(status: Json, budget: int) -> tuple[Json, list[Json]]:
@@ -55,16 +57,21 @@ class StatusPages:
     def __init__(self) -> None:
         self._head: Json = {}
         self._pages: dict[int, Json] = {}
+        self._sizes: dict[int, int] = {}
 
-    def add(self, page: str, message: Json) -> Json | None:
-        """Take a message of the topic ``status`` (page empty) or of a page; return a status that is whole now."""
+    def add(self, page: str, message: Json, size: int = 0) -> Json | None:
+        """Take a message of the topic ``status`` (page empty) or of a page; return a status that is whole now.
+
+        ``size`` are the bytes that it came in: a page that would have all of them be more than `MOST_BYTES` is left.
+        """
         if not page:
             self._head = message
             if "pages" not in message:
                 self._pages.clear()
+                self._sizes.clear()
                 return message
-        elif page.isdecimal() and 1 <= int(page) <= MOST_PAGES:
-            self._pages[int(page)] = message
+        elif (number := _number(page)) and sum((self._sizes | {number: size}).values()) <= MOST_BYTES:
+            self._pages[number], self._sizes[number] = message, size
         return self._whole()
 
     def _whole(self) -> Json | None:
@@ -80,6 +87,12 @@ class StatusPages:
                 if key not in {*CORE, "page"}:
                     whole[key] = _joined(whole.get(key), value)
         return whole
+
+
+def _number(page: str) -> int:
+    """Return the number of a page; 0 where it is none. A level of a topic may have sixty thousand digits."""
+    number = int(page) if page.isdecimal() and len(page) <= len(str(MOST_PAGES)) else 0
+    return number if number <= MOST_PAGES else 0
 
 
 def _pieces(status: Json, room: int) -> Iterator[tuple[Keys, Any]]:

@@ -25,7 +25,9 @@ RENEW = (
     " sudo rehab-gateway certificate install CONFIG FILE"
 )
 FINE = Finding("certificates", "ok", "in force")
-DATABASES = ("outbox.db", "history.db")
+DATABASES = ("outbox.db", "history.db", "ward.db")
+MAGIC = b"SQLite format 3\0"
+"""With which each database begins (SQLite's database file format, section 1.2)."""
 
 
 def judge_certificates(settings: Settings) -> Finding | None:
@@ -147,13 +149,27 @@ def judge_users(file: Path | None) -> Finding | None:
 
 
 def judge_data(settings: Settings) -> Finding | None:
-    """Databases that are there belong to this user, or may be written by it; None where all are."""
+    """Databases that are there are some, and belong to this user, or may be written by it; None where all are."""
     history = settings.history_file
     for path in dict.fromkeys((*(settings.site.data / name for name in DATABASES), history)):
         for file in (path, path.with_name(f"{path.name}-wal")):
             if os.access(file, os.F_OK) and not os.access(file, os.R_OK | os.W_OK, effective_ids=True):
                 return Finding("data", "fail", f"{file} may not be written by this user", _who(file))
+        if not _is_database(path):
+            advice = "Put a copy of it back: 'rehab-gateway restore' has that of a backup. Look at the disk first."
+            return Finding("data", "fail", f"{path} is damaged: it is no database", advice)
     return None
+
+
+def _is_database(path: Path) -> bool:
+    """Whether a file begins as a database does; one that is empty, or not there, is begun at the next start."""
+    try:
+        begins = plain_file.read(path, len(MAGIC) - 1)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return begins in (b"", MAGIC)
 
 
 def missing_files(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from config.settings import Settings
+from gateway.broker.certificates import days_left
 from gateway.cli.doctor.finding import Finding, worst
 from gateway.fleet.member_folder import MEMBER, member_folder, trouble_of_folder
 from gateway.machine.hardware import Hardware
@@ -76,16 +77,45 @@ def user_of_agent() -> str:
 
 
 def judge_fleet(settings: Settings, user: str) -> Finding | None:
-    """An agent that is root goes by files that nobody else may change; None where this gateway is in no fleet."""
+    """Its certificates hold, and an agent that is root goes by files that nobody else may change.
+
+    Returns:
+        None where this gateway is in no fleet.
+    """
     folder = member_folder(settings)
     if not os.access(folder / MEMBER, os.F_OK):
         return None
+    if trouble := _trouble_of_certificates(folder):
+        advice = (
+            "Have this gateway join once more: 'fleet invite' at the desk, then 'sudo rehab-gateway fleet join' here."
+        )
+        return Finding("fleet", "fail", trouble, advice)
     if user != "root":
         return Finding("fleet", "ok", f"in a fleet, by {folder}; its agent takes no roll-outs")
     if trouble := trouble_of_folder(settings):
         why, _, advice = trouble.partition(". ")
         return Finding("fleet", "fail", why, advice)
     return Finding("fleet", "ok", f"in a fleet, by {folder}; its agent takes roll-outs")
+
+
+def _trouble_of_certificates(folder: Path) -> str:
+    """Return what is wrong with what a gateway has of its fleet, as far as this user may read it."""
+    from gateway.fleet.authority import OF_OLD  # 8 MB of memory, which a gateway in no fleet does without
+    from gateway.fleet.authority import PARTS as OF_GATEWAY
+
+    for part in OF_GATEWAY:
+        path = folder / f"{part}.pem"
+        try:
+            if days_left(path) < 0:
+                return f"{path} has ended: its agent was away for longer than it holds, or the clock is wrong"
+        except PermissionError:
+            continue  # the agent's is its own
+        except FileNotFoundError:
+            if part in OF_OLD:
+                return f"{path} is not there: joining was broken off"
+        except (OSError, ValueError):
+            return f"{path} is no certificate, or cannot be read"
+    return ""
 
 
 def judge_time_service(places: Mapping[str, Path] = TIME_SERVICES) -> Finding:

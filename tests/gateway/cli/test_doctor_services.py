@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from config.settings import Broker, Dashboard, Historian, Settings, Site, Store
 from gateway.broker.embedded import find_mosquitto
 from gateway.broker.link import Limits
 from gateway.cli.doctor.doctor import examine
-from gateway.cli.doctor.files import judge_certificates, judge_users, missing_files
+from gateway.cli.doctor.files import judge_certificates, judge_data, judge_users, missing_files
 from gateway.cli.doctor.services import judge_broker, judge_dashboard, judge_limits, judge_store
 from gateway.dashboard.users import make, save
 from tests.certificates import Authority
@@ -202,6 +203,21 @@ def test_a_database_of_somebody_else_is_reported(tmp_path: Path, monkeypatch: py
     findings = {finding.name: finding for finding in examine(Settings(site=Site(data=tmp_path)))}
     assert findings["data"].state == "fail"
     assert "chown" in findings["data"].advice
+
+
+@pytest.mark.parametrize("name", ["ward.db", "outbox.db", "history.db"])
+def test_a_database_that_is_none_is_reported_before_run_refuses_it(tmp_path: Path, name: str) -> None:
+    settings = Settings(site=Site(data=tmp_path))
+    (tmp_path / name).write_bytes(b"")
+    assert judge_data(settings) is None
+    with closing(sqlite3.connect(tmp_path / name)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("CREATE TABLE x (y)")
+        assert judge_data(settings) is None
+    (tmp_path / name).write_bytes(b"\0" * 8192)  # as a power cut may leave it on a cheap card
+    found = judge_data(settings)
+    assert found is not None
+    assert (found.state, name in found.found, "restore" in found.advice) == ("fail", True, True)
 
 
 @pytest.mark.broker

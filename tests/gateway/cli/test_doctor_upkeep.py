@@ -16,6 +16,8 @@ from gateway.cli.doctor.upkeep import (
     judge_services,
     judge_time_service,
 )
+from gateway.fleet.authority import make_authority, make_request
+from gateway.fleet.joining import both
 from gateway.fleet.member_folder import MEMBER
 from gateway.machine.hardware import Hardware
 from gateway.status.backup_state import MICRO, BackupState
@@ -47,6 +49,21 @@ def test_an_agent_that_is_root_goes_by_files_that_nobody_else_may_change(tmp_pat
     own.mkdir()
     (own / MEMBER).write_text("{}")
     (own / MEMBER).chmod(0o666)
+    broken_off = judge_fleet(settings, "rehab-gateway")
+    assert broken_off is not None
+    assert (broken_off.state, "joining was broken off" in broken_off.found) == ("fail", True)
+    authority = make_authority(tmp_path, "fleet")
+    for part, days in (("gateway", 30.0), ("agent", -0.01), ("command", 30.0)):
+        key, request = make_request("a")
+        (own / f"{part}.pem").write_bytes(both(authority.sign_request(request, "a", days=days)[0], key))
+    ended = judge_fleet(settings, "rehab-gateway")
+    assert ended is not None
+    assert (ended.state, "agent.pem has ended" in ended.found) == ("fail", True)
+    (own / "agent.pem").write_text("x")
+    none = judge_fleet(settings, "rehab-gateway")
+    assert none is not None
+    assert (none.state, "agent.pem is no certificate" in none.found) == ("fail", True)
+    (own / "agent.pem").write_bytes((own / "gateway.pem").read_bytes())
     usual = judge_fleet(settings, "rehab-gateway")
     assert usual is not None
     assert (usual.state, "takes no roll-outs" in usual.found) == ("ok", True)

@@ -17,6 +17,7 @@ from config.settings import Fleet
 from gateway.fleet.applying import Applier
 from gateway.fleet.health import Health
 from tests.servers import wait_until
+from tests.small_disk import small_disk
 
 GOOD = '[notices]\nleast_priority = "low"\n'
 
@@ -67,6 +68,7 @@ def test_a_good_part_is_in_force(config: Path, tmp_path: Path) -> None:
         ('[historian]\ndatabase = "new.db"\n', r"historian\.database, which is"),
         ("simulated = true\n", r"\[simulated\], which is"),
         ("dashboard = 3\n", "its check fails"),
+        (f"x = {'[' * 3000}{']' * 3000}\n", "is not a part of a configuration"),
         ("[notices]\nloud = true\n", "its check fails: .*50-fleet.toml"),
     ],
 )
@@ -95,6 +97,33 @@ def test_what_cannot_be_restarted_is_taken_back_and_said(config: Path, tmp_path:
     assert not done
     assert "could not be restarted" in why
     assert load(config).notices.least_priority == "medium"
+
+
+def test_a_disk_that_is_full_leaves_or_gets_back_what_was_in_force(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "etc") as disk:
+        config = disk.folder / "ward.toml"
+        config.write_text('[site]\nsite = "north"\n')
+        assert configure(applier(config, well), tmp_path, GOOD)[0]
+        parts = sorted(path.name for path in (disk.folder / "ward.toml.d").iterdir())
+        disk.fill()
+        done, why = configure(applier(config, well), tmp_path, "[outbox]\nmax_days = 7\n")
+        assert (done, why) == (
+            False, "it cannot be put in place (No space left on device): the one before stays in force",
+        )  # fmt: skip
+        assert load(config).notices.least_priority == "low"
+        disk.make_room()
+
+        def ill_with_it() -> Health:
+            if load(config).outbox.max_days != 7:
+                return well()
+            disk.fill()  # of what the gateway does with the new one
+            return Health(False, "says of itself: disk-nearly-full")
+
+        done, why = configure(applier(config, ill_with_it), tmp_path, "[outbox]\nmax_days = 7\n")
+        assert (done, "the one before is in force again" in why) == (False, True), why
+        assert (load(config).outbox.max_days, load(config).notices.least_priority) == (30, "low")
+        disk.make_room()
+        assert sorted(path.name for path in (disk.folder / "ward.toml.d").iterdir() if path.suffix) == parts
 
 
 @pytest.mark.parametrize("before", ["", "[outbox]\nmax_days = 7\n"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,7 +14,8 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from config.settings import Broker
 from gateway.broker.link import Incoming, Limits, Link
-from gateway.fleet.joining import JoinError
+from gateway.fleet.enrolment import MOST_A_DAY
+from gateway.fleet.joining import JoinError, make_requests
 from gateway.fleet.member_folder import FOLDER
 from gateway.fleet.plan import Plan, decode_plan, describe, encode_plan
 from gateway.fleet.register import MOST_TRIES
@@ -27,6 +29,8 @@ pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 
 TOPICS = FleetTopics(SITE)
 WITHIN_S = 10.0
+DEEP = b"[" * 1000 + b"]" * 1000
+"""A list in a thousand lists: JSON, and more than Python can write out."""
 NOT_AUTHORISED = 0x87  # MQTT 5, section 3.4.2.1
 TAKEN = {0, 0x10}  # taken, or taken and nobody heard it
 
@@ -54,6 +58,10 @@ class Somebody:
         with self._changed:
             assert self._changed.wait_for(lambda: info.mid in self._codes, WITHIN_S)
         return self._codes[info.mid]
+
+    def say(self, topic: str, payload: bytes) -> None:
+        """Publish, and wait for nothing."""
+        assert self.link.publish(self._connection, topic, payload, qos=1) is not None
 
     def connected(self, connection: int, limits: Limits) -> None:
         with self._changed:
@@ -233,12 +241,89 @@ def test_certificates_are_for_whom_the_fleet_says_whatever_a_request_names(hospi
     assert x509.load_pem_x509_certificate(pem.encode()).subject.rfc4514_string() == "CN=a"
 
 
-def test_what_is_rubbish_stops_nobody(hospital: Hospital, enter: Callable[..., Somebody]) -> None:
+@pytest.mark.parametrize("part", ["gateway", "agent", "command"])
+def test_who_has_the_certificates_of_before_is_put_out_when_a_gateway_joins_anew(
+    hospital: Hospital, enter: Callable[..., Somebody], part: str
+) -> None:
+    """A broker looks at its list of revocations when somebody comes: who is there already would stay for months."""
     hospital.enrol("a", start=False)
+    thief = enter(broker_of(hospital, "a", part))
+    wait_until(lambda: thief.link.connected)
+    stolen = (hospital.folder / "a" / "data" / FOLDER / f"{part}.pem").read_bytes()
+    LightGateway(hospital.folder / "new", "a", hospital.enrol_broker()).join(hospital.code("a"))
+    wait_until(lambda: "revoked" in thief.link.last_error)
+    assert stolen == (hospital.folder / "a" / "data" / FOLDER / f"{part}.pem").read_bytes()
+
+
+def test_new_certificates_are_given_some_times_a_day_and_no_more(
+    hospital: Hospital, enter: Callable[..., Somebody]
+) -> None:
+    """Each would be a number on the list that all have to read whose certificate is looked at."""
+    hospital.enrol("a", start=False)
+    agent = enter(broker_of(hospital, "a", "agent"), TOPICS.renewed("a"))
+    _, requests = make_requests("a")
+    for _ in range(2 * MOST_A_DAY):
+        agent.publish(TOPICS.renew("a"), orjson.dumps(requests))
+    wait_until(lambda: len(agent.heard) == 2 * MOST_A_DAY)
+    refused = [b"refused" in message.payload for message in agent.heard]
+    assert refused == [False] * (MOST_A_DAY - 1) + [True] * (MOST_A_DAY + 1)  # it has had some when it joined
+    assert hospital.fleet.revoke("a", "stolen") == []
+    assert len(hospital.fleet.register.revoked_numbers(0.0)) == 3 * MOST_A_DAY
+
+
+def held_mb() -> int:
+    """Return how much memory this process holds, of which the desk is a thread."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") >> 20
+
+
+def test_who_asks_for_a_thousand_parts_is_handed_one_after_another(
+    hospital: Hospital, enter: Callable[..., Somebody]
+) -> None:
+    hospital.enrol("a", "first", start=False)
     agent = enter(broker_of(hospital, "a", "agent"))
-    for topic in (TOPICS.state("a"), TOPICS.want("a"), TOPICS.renew("a")):
-        for body in (b"", b"\xff\xfe", b"[]", b"null", b'{"part": -1, "sha256": 7}', orjson.dumps({"x": "y" * 99_999})):
+    path = hospital.bundle("1.1.0", size=20_000_000)
+    bundle = describe(path, "upgrade", "1.1.0")
+    hospital.roll_out(path, "1.1.0", "first", within_s=120.0, described=bundle)
+    wait_until(lambda: "has not answered" in hospital.newest().why)  # so the plan is out
+    before, most = held_mb(), 0
+    for number in range(3000):
+        agent.say(TOPICS.want("a"), orjson.dumps({"sha256": bundle.sha256, "part": number % len(bundle.parts)}))
+        most = max(most, held_mb())
+    hospital.enrol("b", "second", start=False)  # whoever else asks is answered meanwhile
+    assert max(most, held_mb()) - before < 150  # 3000 parts have 786 MB
+
+
+def test_what_is_rubbish_stops_nobody(hospital: Hospital, enter: Callable[..., Somebody]) -> None:
+    hospital.enrol("a", "first", start=False)
+    agent, gateway = (enter(broker_of(hospital, "a", part)) for part in ("agent", "gateway"))
+    stranger = enter(hospital.known_enrol_broker())
+    every = b'{"gateway": %b, "body": %b, "proof": %b, "part": %b, "sha256": %b, "gateway_request": %b, "nonce": %b}'
+    rubbish = (
+        b"", b"\xff\xfe", b"[]", b"null", b'{"part": -1, "sha256": 7}', orjson.dumps({"x": "y" * 99_999}),
+        every % ((DEEP,) * 7),
+    )  # fmt: skip
+    for body in rubbish:
+        for topic in (TOPICS.state("a"), TOPICS.want("a"), TOPICS.renew("a")):
             agent.publish(topic, body)
-    hospital.enrol("b", "first")
-    hospital.roll_out(hospital.bundle("1.1.0"), "1.1.0", "first")
+        for page in ("", "/1", f"/{'9' * 5_000}"):
+            gateway.publish(f"{Topics(SITE, 'a').status}{page}", body)
+        stranger.publish(TOPICS.request("somebody"), body)
+    hospital.enrol("b", "second")
+    hospital.roll_out(hospital.bundle("1.1.0"), "1.1.0", "second")
     hospital.until("done")
+
+
+def test_what_a_gateway_says_of_a_roll_out_may_be_anything_and_reaches_nobody_s_terminal(
+    hospital: Hospital, enter: Callable[..., Somebody]
+) -> None:
+    hospital.enrol("a", start=False)
+    agent, gateway = (enter(broker_of(hospital, "a", part)) for part in ("agent", "gateway"))
+    number = hospital.roll_out(hospital.bundle("1.1.0"), "1.1.0", "all")
+    said = b'{"roll_out": %d, "attempt": 1, "outcome": "%b", "why": %b}'
+    for outcome, why in ((b"committed", DEEP), (b"committed", b'""')):
+        agent.publish(TOPICS.state("a"), said % (number, outcome, why), retain=True)
+        status = {"state": "online", "publisher": {"connected": True}, "notices": {"active": []}, "version": "\x1b[2J"}
+        gateway.publish(Topics(SITE, "a").status, orjson.dumps(status))
+        wait_until(lambda: "says that it runs \\x1b[2J" in hospital.newest().why)
+    agent.publish(TOPICS.state("a"), said % (number, b"failed", b'"\\u001b[2J\\n1 of 1 well"'), retain=True)
+    assert hospital.until("stopped").why == "ring 'all': a: \\x1b[2J\\n1 of 1 well"

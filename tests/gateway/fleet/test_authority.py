@@ -29,6 +29,17 @@ def test_a_key_of_a_kind_that_nobody_knows_is_refused_and_ends_nothing(tmp_path:
         authority.sign_request(f"-----BEGIN CERTIFICATE REQUEST-----\n{odd}\n-----END CERTIFICATE REQUEST-----\n", "a")
 
 
+def test_a_request_of_another_version_is_refused_and_ends_nothing(tmp_path: Path) -> None:
+    der = bytearray(x509.load_pem_x509_csr(make_request("a")[1].encode()).public_bytes(Encoding.DER))
+    version = der.index(b"\x02\x01\x00") + 2  # INTEGER 0: the first of what is signed (RFC 2986, section 4)
+    der[version] = 5
+    odd = b64encode(der).decode()
+    with pytest.raises(ValueError, match="of a kind that is not taken"):
+        make_authority(tmp_path, "fleet").sign_request(
+            f"-----BEGIN CERTIFICATE REQUEST-----\n{odd}\n-----END CERTIFICATE REQUEST-----\n", "a"
+        )
+
+
 def test_a_list_that_was_made_while_the_clock_was_ahead_holds_nobody_out(tmp_path: Path) -> None:
     """A broker that has only a list of the future lets nobody in: the next one is of now."""
     authority = make_authority(tmp_path, "fleet")

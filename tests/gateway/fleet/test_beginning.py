@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from gateway.fleet import beginning
 from gateway.fleet.beginning import BegunError, begin
 from gateway.fleet.enrolment import EnrolmentError, invite
 from gateway.fleet.register import Register
@@ -26,6 +28,33 @@ def test_no_fleet_begins_with_a_name_twice(tmp_path: Path, historians: list[str]
     with pytest.raises(BegunError, match="would be two of the fleet"):
         make(tmp_path / "fleet", historians, dashboards)
     make(tmp_path / "fleet")  # nothing was left of it
+
+
+@pytest.mark.parametrize(
+    "host", ["", "mqtt hospital", "mqtt.spital.ö", "mqtt.hospital.example:8883", "https://mqtt.example", "-x", "1.2.3"]
+)  # fmt: skip
+def test_no_fleet_begins_at_what_is_no_host(tmp_path: Path, host: str) -> None:
+    with pytest.raises(BegunError, match="is no name or address of a computer"):
+        begin(tmp_path / "fleet", "north", hosts=["localhost", host], ports=(1, 2), historians=[], dashboards=[])
+    make(tmp_path / "fleet")  # nothing was left of it
+
+
+def test_one_that_was_broken_off_begins_anew_and_one_that_was_not_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut_off(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(beginning, "write_configuration", cut_off)
+        with pytest.raises(OSError, match="No space"):
+            make(tmp_path / "fleet")
+    make(tmp_path / "fleet")
+    key = (tmp_path / "fleet/ca.key").read_bytes()
+    with pytest.raises(BegunError, match="has a fleet already"):
+        make(tmp_path / "fleet")
+    assert (tmp_path / "fleet/ca.key").read_bytes() == key
+    assert not [path for path in (tmp_path / "fleet").iterdir() if path.name.startswith(".")]
 
 
 @pytest.mark.parametrize("name", ["fleet-desk", "h-1", "wall", "broker", "ca", "historian"])

@@ -26,6 +26,15 @@ def test_a_proof_is_for_one_direction_and_one_key() -> None:
             opened(other, direction, envelope)  # type: ignore[arg-type] # a literal
 
 
+@pytest.mark.parametrize("what", [None, 7, [], {}, b"[" * 1000 + b"]" * 1000])
+@pytest.mark.parametrize("field", ["body", "proof"])
+def test_what_is_no_text_is_no_proof(field: str, what: object) -> None:
+    envelope = orjson.loads(sealed(bytes(32), "request", {}))
+    envelope[field] = orjson.loads(what) if isinstance(what, bytes) else what
+    with pytest.raises(ValueError, match="no body, or no proof"):
+        opened(bytes(32), "request", envelope)
+
+
 @given(body=st.text(max_size=40), proof=st.text(max_size=70))
 def test_whatever_comes_is_refused(body: str, proof: str) -> None:
     with pytest.raises((ProofError, ValueError)):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import shutil
+import sqlite3
+from contextlib import closing, suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,7 +14,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from config.loader import PARTS_FOLDER, load
 from gateway.broker.link import Link
 from gateway.dashboard.fleet_words import FleetWords
-from gateway.fleet.agent_memory import AgentMemory
+from gateway.fleet.agent_memory import AgentMemory, Memory
 from gateway.fleet.applying import PART, PREVIOUS
 from gateway.fleet.inbox import Inbox
 from gateway.fleet.joining import JoinError
@@ -33,13 +35,120 @@ def test_a_ring_with_one_bad_gateway_stops_and_goes_on_when_it_is_mended(hospita
     hospital.roll_out(hospital.bundle("1.1.0"), "1.1.0", "first", "ward", "all")
     stopped = hospital.until("stopped")
     assert "c: the new version did not send a receipt" in stopped.why
-    # b, which had begun when c failed, ends what it has begun.
-    wait_until(lambda: hospital.versions() == {"a": "1.1.0", "b": "1.1.0", "c": FIRST_VERSION, "d": FIRST_VERSION})
+    # b, which had begun when c failed, ends what it has begun; if it was still fetching, it leaves that for later.
+    b = hospital.gateways["b"].folder / "data" / FOLDER
+    wait_until(lambda: AgentMemory(b).now.outcome in ("committed", "waiting"))
+    assert hospital.versions() | {"b": ""} == {"a": "1.1.0", "b": "", "c": FIRST_VERSION, "d": FIRST_VERSION}
 
     (hospital.gateways["c"].folder / "broken").unlink()
     RollOuts(hospital.fleet.register).resume()
     hospital.until("done")
     assert set(hospital.versions().values()) == {"1.1.0"}
+
+
+def test_a_ring_of_which_nobody_is_left_proves_nothing(hospital: Hospital) -> None:
+    hospital.enrol("a", "first", start=False)
+    hospital.enrol("b", "ward")
+    hospital.roll_out(hospital.bundle("1.1.0"), "1.1.0", "first", "all")
+    wait_until(lambda: "a has not answered" in hospital.newest().why)
+    hospital.fleet.revoke("a", "it did not start again")
+    stopped = hospital.until("stopped")
+    assert (stopped.open, stopped.why) == (
+        1, "ring 'first': nobody of it is in the fleet any more, so nobody has tried it",
+    )  # fmt: skip
+    assert hospital.versions() == {"b": FIRST_VERSION}
+
+
+def test_what_a_machine_has_done_is_not_taken_for_done_by_the_one_that_takes_its_place(hospital: Hospital) -> None:
+    hospital.enrol("a", "first")
+    hospital.enrol("b", "ward", start=False)
+    part = hospital.folder / "days.toml"
+    part.write_text("[outbox]\nmax_days = 3\n")
+    hospital.roll_out(part, "days", "first", "all", within_s=60.0)
+    wait_until(lambda: hospital.newest().why == "ring 'all': b has not answered")
+    hospital.gateways.pop("a").stop()
+    other = LightGateway(hospital.folder / "other", "a", hospital.enrol_broker())
+    other.join(hospital.code("a", "first"))
+    other.start_speaking(resend_after_s=5.0)  # well, and nobody has started its agent
+    wait_until(lambda: hospital.newest().why == "ring 'all': a has not answered; b has not answered")
+    other.start_agent()
+    hospital.gateways["a"] = other
+    wait_until(lambda: hospital.newest().why == "ring 'all': b has not answered")
+    assert load(other.config).outbox.max_days == 3
+
+
+def test_a_word_in_the_soak_begins_it_anew_and_stops_only_what_lasts(hospital: Hospital) -> None:
+    gateway = hospital.enrol("a")
+    hospital.roll_out(hospital.bundle("1.1.0", size=1000), "1.1.0", "all", soak_s=8.0, within_s=5.0)
+    wait_until(lambda: "all well for 6 of 8 s" in hospital.newest().why, 60.0)  # it has been open for longer than 5 s
+    gateway.notices = [{"code": "store-behind"}]
+    wait_until(lambda: "store-behind" in hospital.newest().why)
+    assert hospital.newest().state == "open"
+    gateway.notices = []
+    wait_until(lambda: "all well for 1 of 8 s" in hospital.newest().why)
+    gateway.notices = [{"code": "store-behind"}]
+    assert hospital.until("stopped").why == "ring 'all': after 5 s a says of itself: store-behind"
+
+
+def test_the_last_ring_may_lose_whoever_was_in_it(hospital: Hospital) -> None:
+    hospital.enrol("a", "first")
+    hospital.enrol("b", "ward", start=False)
+    hospital.roll_out(hospital.bundle("1.1.0"), "1.1.0", "first", "all")
+    wait_until(lambda: "b has not answered" in hospital.newest().why)
+    hospital.fleet.revoke("b", "stolen")
+    hospital.until("done")
+
+
+def test_a_gateway_that_comes_from_another_fleet_takes_what_its_new_desk_plans(
+    hospital: Hospital, tmp_path: Path
+) -> None:
+    gateway = hospital.enrol("a")
+    for version_of_it in ("1.1.0", "1.2.0"):
+        hospital.roll_out(hospital.bundle(version_of_it), version_of_it, "all")
+        hospital.until("done")
+    hospital.gateways.pop("a").stop()
+    other = tmp_path / "other"
+    other.mkdir()
+    with hospital_in(other) as new:  # the old one's machine is lost: a new desk counts from one
+        moved = LightGateway(gateway.folder, "a", new.enrol_broker())
+        moved.join(new.code("a"))
+        moved.start()
+        new.gateways["a"] = moved
+        new.roll_out(new.bundle("1.3.0"), "1.3.0", "all")
+        new.until("done")
+        moved.stop_agent()
+        known = AgentMemory(gateway.folder / "data" / FOLDER).now
+        moved.join(new.code("a"))  # the same fleet once more: what was there is not forgotten
+        assert AgentMemory(gateway.folder / "data" / FOLDER).now == known
+        (gateway.folder / "data" / FOLDER / "agent.json").write_text("{")
+        moved.join(new.code("a"))  # an agent says "join again" of a memory that cannot be read
+        assert AgentMemory(gateway.folder / "data" / FOLDER).now == Memory()
+
+
+def test_a_desk_whose_books_are_from_a_copy_counts_on_from_where_its_gateways_are(
+    hospital: Hospital, tmp_path: Path
+) -> None:
+    """Else what they said of a roll-out that the books forgot would be taken for the next one of its number."""
+    gateway = hospital.enrol("a")
+    books = hospital.fleet_folder / "fleet.db"
+    with closing(sqlite3.connect(books)) as db, closing(sqlite3.connect(tmp_path / "copy")) as copy:
+        db.backup(copy)
+    for version_of_it in ("1.1.0", "1.2.0"):
+        hospital.roll_out(hospital.bundle(version_of_it), version_of_it, "all")
+        hospital.until("done")
+    hospital.stop_desk()
+    hospital.fleet.register.close()
+    for path in hospital.fleet_folder.glob("fleet.db*"):
+        path.unlink()
+    shutil.copy(tmp_path / "copy", books)
+    hospital.fleet = hospital.open()
+    hospital.start_desk()
+    wait_until(lambda: int(hospital.fleet.register.fact("counter") or 0) > 0)
+    part = tmp_path / "days.toml"
+    part.write_text("[outbox]\nmax_days = 3\n")
+    hospital.roll_out(part, "days", "all")
+    hospital.until("done")
+    assert (gateway.folder / f"ward.toml{PARTS_FOLDER}" / PART).read_text() == part.read_text()
 
 
 def test_an_older_version_is_refused_before_it_is_fetched_unless_the_roll_out_says_why(hospital: Hospital) -> None:
@@ -60,7 +169,7 @@ class Page:
 
     def __init__(self, hospital: Hospital) -> None:
         self.words = FleetWords(SITE)
-        self._inbox = Inbox()
+        self._inbox = Inbox(str)
         wanted = [(self.words.topics.overview, SubscribeOptions(qos=1))]
         broker = hospital.settings_of("dashboard")
         self.link = Link(broker, client_id="page", handler=self._inbox, subscriptions=wanted)
@@ -145,6 +254,28 @@ def test_an_agent_that_is_ended_while_it_fetches_goes_on_at_its_next_start(hospi
     assert hospital.versions() == {"a": "1.1.0"}
 
 
+def test_what_is_being_fetched_is_left_when_it_is_stopped_and_goes_on_when_it_is_resumed(hospital: Hospital) -> None:
+    gateway = hospital.enrol("a")
+    memory = gateway.folder / "data" / FOLDER
+    books = RollOuts(hospital.fleet.register)
+
+    def aborted_in_the_middle(version_of_it: str) -> None:
+        hospital.roll_out(hospital.bundle(version_of_it, size=30_000_000), version_of_it, "all", within_s=60.0)
+        wait_until(lambda: [*(memory / "bundles").glob("*.part")] and AgentMemory(memory).now.outcome == "fetching")
+        books.abort()
+        wait_until(lambda: AgentMemory(memory).now.outcome == "waiting")
+        assert AgentMemory(memory).now.why == "the roll-out was stopped before all of it was here"
+
+    aborted_in_the_middle("1.1.0")
+    books.resume()
+    hospital.until("done")
+    assert hospital.versions() == {"a": "1.1.0"}
+    aborted_in_the_middle("1.2.0")
+    hospital.roll_out(hospital.bundle("1.3.0"), "1.3.0", "all", within_s=60.0)  # at once, not minutes later
+    hospital.until("done")
+    assert hospital.versions() == {"a": "1.3.0"}
+
+
 def test_one_that_was_revoked_is_out_at_once_and_cannot_come_back(hospital: Hospital) -> None:
     gone, stays = hospital.enrol("a"), hospital.enrol("b")
     wait_until(lambda: gone.agent.link.connected and gone.publisher.state().connected)
@@ -165,6 +296,7 @@ def test_a_configuration_that_was_tried_at_a_power_cut_is_taken_back_at_the_next
     (parts / PREVIOUS).write_text("[outbox]\nmax_days = 7\n")
     (parts / PART).write_text("[outbox]\nmax_days = 3\n")
     gateway.start()
+    hospital.gateways["a"] = gateway  # which ends it
     wait_until(lambda: AgentMemory(memory).now.outcome == "failed")
     assert AgentMemory(memory).now.why == (
         "it was interrupted, and the one before is in force again: resume the roll-out to try again"

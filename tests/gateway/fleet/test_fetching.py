@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import http.server
+import shutil
 import ssl
 import threading
 import urllib.request
@@ -13,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from gateway.fleet import fetching
 from gateway.fleet.authority import make_authority
-from gateway.fleet.fetching import AskPart, EndedError, Pause, fetch
+from gateway.fleet.fetching import AskPart, EndedError, FetchError, Pause, fetch
 from gateway.fleet.plan import PART_BYTES, Bundle, describe
 
 
@@ -43,6 +45,22 @@ def test_one_that_was_whole_when_the_agent_was_killed_is_kept(source: Path, tmp_
         pytest.fail(f"part {number} is here")
 
     assert fetched(bundle, folder, None, ask).read_bytes() == source.read_bytes()
+
+
+def test_there_has_to_be_room_for_what_is_missing_alone(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = describe(source, "upgrade", "1")
+    folder = tmp_path / "bundles"
+    folder.mkdir()
+    (folder / f"{bundle.sha256}.part").write_bytes(source.read_bytes()[:PART_BYTES])
+    missing = bundle.size - PART_BYTES
+    parts = [source.read_bytes()[:PART_BYTES], source.read_bytes()[PART_BYTES:]]
+    monkeypatch.setattr(fetching, "KEEP_FREE", shutil.disk_usage(folder).free + bundle.size)
+    with pytest.raises(FetchError, match=f"no room for the {missing} bytes that are missing"):
+        fetched(bundle, folder, None, lambda _, number: parts[number])
+    monkeypatch.setattr(fetching, "KEEP_FREE", shutil.disk_usage(folder).free - missing - PART_BYTES // 2)
+    assert fetched(bundle, folder, None, lambda _, number: parts[number]).read_bytes() == source.read_bytes()
 
 
 class Rubbish(http.server.BaseHTTPRequestHandler):

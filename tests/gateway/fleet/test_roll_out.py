@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 import pytest
 
 from gateway.fleet.health import Health, health_of
@@ -55,11 +56,18 @@ def test_rings_are_by_name_and_all_is_whoever_is_left() -> None:
     assert rings_of(["first", "ward", "all"], ring_of) == (
         Ring("first", ("a",)), Ring("ward", ("b", "d")), Ring("all", ("c",)),
     )  # fmt: skip
-    for names, why in ((["first", "first"], "twice"), (["all", "first"], "last"), (["moon"], "no gateway is in")):
+    for names, why in (
+        ([], "no ring is named"),
+        (["first", "first"], "twice"),
+        (["all", "first"], "last"),
+        (["moon"], "no gateway is in"),
+    ):
         with pytest.raises(ValueError, match=why):
             rings_of(names, ring_of)
 
 
+DEEP = orjson.loads(b"[" * 1000 + b"]" * 1000)
+"""What a sender may say and Python cannot write."""
 SPEAKS: dict[str, Any] = {"state": "online", "publisher": {"connected": True}, "notices": {"active": []}}
 
 
@@ -71,6 +79,12 @@ SPEAKS: dict[str, Any] = {"state": "online", "publisher": {"connected": True}, "
         ({"state": "online"}, 16.0, "has not been heard for 16 s"),
         (SPEAKS, 1.0, "is well"),
         (SPEAKS | {"parts": {"x": {"given_up": True}}}, 1.0, "has given up a part of itself: x"),
+        (
+            SPEAKS | {"parts": {f"\x1b[2J{n}": {"given_up": True} for n in range(3000)}},
+            1.0,
+            "has given up a part of itself: \\x1b[2J0, \\x1b[2J1, \\x1b[2J10, \\x1b[2J100, \\x1b[2J1000 and 2995 more",
+        ),
+        (SPEAKS | {"notices": {"active": [{"code": DEEP}, {"code": ["x"]}]}}, 1.0, "is well"),
         (SPEAKS | {"publisher": {"connected": False}}, 1.0, "does not reach its broker"),
         ({}, 1.0, "does not say how it is"),
         ({"state": "online", "parts": 7, "notices": [], "publisher": None}, 1.0, "does not say how it is"),

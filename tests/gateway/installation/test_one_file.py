@@ -95,6 +95,22 @@ def test_what_else_somebody_packs_is_refused_and_leads_nowhere(tmp_path: Path, m
     assert {path.name for path in (tmp_path / "home").iterdir()} <= {"upgrade.deb", ".signed"}
 
 
+def test_one_that_grows_when_it_is_taken_apart_is_refused(tmp_path: Path) -> None:
+    """Four bytes and a map (GNU's sparse files) that have them be the end of 64 MB: it would fill the disk."""
+    info = member("a.deb")
+    info.pax_headers = {
+        "GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.name": "a.deb",
+        "GNU.sparse.size": str(64 << 20), "GNU.sparse.map": f"{(64 << 20) - 4},4",
+    }  # fmt: skip
+    with tarfile.open(tmp_path / "one.bundle", "w", format=tarfile.PAX_FORMAT) as archive:
+        archive.addfile(member(SUMS), io.BytesIO(b"evil"))
+        archive.addfile(info, io.BytesIO(b"evil"))
+    (tmp_path / "home").mkdir()
+    with pytest.raises(RefusedError, match="no part of an upgrade"):
+        take_apart(tmp_path / "one.bundle", tmp_path / "home/upgrade.deb", tmp_path / "home/.signed")
+    assert not (tmp_path / "home/upgrade.deb").exists()
+
+
 def test_one_that_ends_too_early_is_refused(tmp_path: Path, keys: Keys) -> None:
     place = Place(tmp_path)
     one = pack(signed(place, "0.2.0", tmp_path), tmp_path / "0.2.0.bundle")

@@ -70,6 +70,10 @@ def test_the_example_has_every_question_and_is_read_with_and_without_its_marks(t
         ('[admin]\nname = "sam"\npassword = "password1234"\n', 3, "everybody tries first"),
         ('[time]\nzone = "Mars/Olympus"\n', 2, "no time zone"),
         ("[pages]\nport = 80\n", 2, "1024"),
+        ('[pages]\nport = "²"\n', 2, "1024"),
+        ('[backup]\nkeep = "٣"\n', 2, "from 1 to 1000"),
+        (f'[time]\nzone = "{"ä" * 200}"\n', 2, "no time zone"),  # more bytes than a file's name may have
+        (f'[broker]\nkind = "hospital"\nhost = "h"\nca_file = "/{"ä" * 199}"\n', 4, "no such file"),
         ('[broker]\nkind = "hospital"\n', None, "broker.host: This needs an answer"),
         ('[certificate]\nnames = ["ward 7"]\n', 2, "'ward 7' is neither"),
         ('[beds]\nnames = ["Bed 1", "bed-1"]\n', 2, "a name of its own"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import zipfile
 from contextlib import closing
@@ -19,6 +20,7 @@ from gateway.installation.scrubbing import Scrubber, words_of
 from gateway.installation.support_bundle import BundleError, make_bundle
 from gateway.ward.kept_ward import KeptWard
 from tests.gateway.installation.whole_ward import PASSWORD, command
+from tests.small_disk import small_disk
 
 SUBJECTS = ("p-0147", "p-0152", "quercus-9")
 PEOPLE = ("florence", "j.smith", "night-desk")
@@ -132,6 +134,62 @@ def test_what_a_fault_needs_is_in_it(ward: Path, tmp_path: Path) -> None:
     assert same in texts["logs/run.log"]
 
 
+def test_who_answered_a_notice_from_another_computer_is_not_named(ward: Path, tmp_path: Path) -> None:
+    """The ward's page may be on another machine, and so who signs in there: they are known from the answers alone."""
+    answer = {"by": "rosalind", "at_us": 7, "why": "Mrs Alder's daughter took it off"}
+    kept = {"v": 1, "answers": [{"notice": "x", "since_us": 7, "by": "marigold", "at_us": 7, "why": ""}]}
+    (tmp_path / "data/notices.json").write_bytes(orjson.dumps(kept))
+    (tmp_path / "data/withdrawn-users.jsonl").write_bytes(orjson.dumps({"name": "hyacinth"}) + b"\n")
+    (tmp_path / "data/page.log").write_text("rosalind, marigold, hyacinth, sftpuser, fl33t-key", "utf-8")
+    settings = load(ward)
+    settings = settings.model_copy(update={
+        "fleet": settings.fleet.model_copy(update={"share": "https://files.example/fl33t-key/"}),
+        "backup": settings.backup.model_copy(update={"sftp_to": "sftpuser@nas:there"}),
+    })  # fmt: skip
+    status = {"notices": {"active": [{"id": "low", "acknowledged": answer}], "paused": [answer | {"bed": "bay-a"}]}}
+    made = make_bundle(settings, ward, tmp_path / "x.zip", status=status, doctor=[], say=lambda _: None)
+    texts = "".join(texts_of(made.path).values())
+    left = ("rosalind", "marigold", "hyacinth", "Alder", "daughter", "sftpuser", "fl33t")
+    assert not [word for word in left if word in texts]
+    shown = orjson.loads(texts_of(made.path)["status.json"])["notices"]
+    assert shown["active"][0]["acknowledged"]["why"] == shown["paused"][0]["why"] == "[taken out]"
+
+
+def test_a_name_that_is_no_text_and_a_pipe_in_the_place_of_a_secret_stop_no_bundle(ward: Path, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "secrets/pipe")  # nobody writes into it: whoever reads it waits for ever
+    (tmp_path / "data/tokens.jsonl").unlink(missing_ok=True)
+    os.mkfifo(tmp_path / "data/tokens.jsonl")
+    Path(os.fsdecode(os.fsencode(tmp_path / "data") + b"/n\xff.log")).write_text("of p-0147", "utf-8")
+    make_bundle(load(ward), ward, tmp_path / "x.zip", status={}, doctor=[], say=lambda _: None)
+    texts = texts_of(tmp_path / "x.zip")
+    assert texts["logs/n?.log"].startswith("of [subject")
+    assert "n?.log" in texts["disk.txt"]
+
+
+def test_a_bundle_that_finds_no_room_leaves_nothing_and_may_be_made_again(ward: Path, tmp_path: Path) -> None:
+    (tmp_path / "data/noise.log").write_text(os.urandom(100_000).hex(), "utf-8")
+    with small_disk(tmp_path / "stick") as disk:
+        os.posix_fallocate(os.open(disk.folder / "much", os.O_WRONLY | os.O_CREAT), 0, (8 << 20) - (64 << 10))
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space left"):
+                make_bundle(load(ward), ward, disk.folder / "x.zip", status={}, doctor=[], say=lambda _: None)
+        assert not (disk.folder / "x.zip").exists()
+
+
+def test_what_is_too_short_to_be_looked_for_is_said_and_not_called_clean(tmp_path: Path) -> None:
+    ward = tmp_path / "ward.toml"
+    ward.write_text('[site]\ndata = "data"\n[[slot]]\nid = "bay-a"\nlabel = "1"\nsubject = "07"\n', "utf-8")
+    with ward.open("a", encoding="utf-8") as file:
+        file.write('[[slot]]\nid = "bay-b"\nlabel = "B2"\nsubject = "p1"\n')
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/run.log").write_text("p1 of B2 in bay-b", "utf-8")
+    made = make_bundle(load(ward), ward, tmp_path / "x.zip", status={}, doctor=[], say=lambda _: None)
+    texts = texts_of(made.path)
+    assert (made.words, made.too_short) == (1, 3)
+    assert "3 pseudonyms, names or other words of this ward" in texts["README.txt"]
+    assert texts["logs/run.log"].endswith("] of B2 in bay-b")
+
+
 def test_a_stand_in_is_another_one_in_the_next_bundle() -> None:
     words = {"p-0147": "subject"}
     first, second = Scrubber(words), Scrubber(words)
@@ -162,6 +220,15 @@ def test_thousands_of_words_are_looked_for_in_a_large_log_within_seconds() -> No
     began_s = time.monotonic()
     scrubber.scrub("2026-11-29 12:00:00 WARNING a device of p-04321 was lost, and found again\n" * 14_000)
     assert time.monotonic() - began_s < 20.0
+
+
+def test_a_word_of_millions_of_letters_is_looked_through_within_seconds() -> None:
+    scrubber = Scrubber({"p-0147": "subject"})
+    word = "4f6ce5ba" * 500_000
+    began_s = time.monotonic()
+    clean = scrubber.scrub(f"{word} jane@elm.example {word}@elm.example x,jane%40elm.example")
+    assert time.monotonic() - began_s < 30.0
+    assert clean == f"{word} [address] [address] x,[address]"
 
 
 def test_the_name_of_a_log_names_nobody_and_a_link_leads_nowhere(ward: Path, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ from gateway.status.home_assistant import FRESH_S, MEASURED, NAME, UNITS, HomeAs
 from gateway.wire.topics import Topics
 from tests.gateway.samples import measurement
 from tests.servers import Child, leave_broker, retained, wait_until
+from tests.small_disk import small_disk
 
 STATUS: Any = {
     "gateway": "g-1", "state": "online", "simulated": False,
@@ -185,6 +186,20 @@ def test_switched_off_it_says_nothing_and_takes_back_what_an_earlier_run_has_ann
 def test_a_damaged_list_of_what_was_announced_is_none(tmp_path: Path, content: bytes) -> None:
     (tmp_path / NAME).write_bytes(content)
     assert Home(tmp_path).look().keys() == {"gateway", "bed_bay-1"}
+
+
+def test_a_full_disk_ends_nothing_and_what_was_announced_is_kept_when_there_is_room(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "data") as disk:
+        home = Home(disk.folder)
+        home.look()
+        kept = (disk.folder / NAME).read_bytes()
+        disk.fill()
+        home.look({**STATUS, "slots": []})
+        assert (disk.folder / NAME).read_bytes() == kept  # else nobody would take back what it names
+        disk.make_room()
+        for _ in range(13):
+            home.look({**STATUS, "slots": []})
+        assert len(json.loads((disk.folder / NAME).read_bytes())) == 1
 
 
 def test_simulated_data_says_so_there(tmp_path: Path) -> None:

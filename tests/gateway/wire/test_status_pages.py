@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from gateway.wire.status_pages import MOST_PAGES, StatusPages, cut
+from gateway.wire.status_pages import MOST_BYTES, MOST_PAGES, StatusPages, cut
 
 Json = dict[str, Any]
 
@@ -85,6 +85,15 @@ def test_a_reader_never_has_to_hold_more_than_a_bound() -> None:
     assert all(size(message) <= 600 for message in (head, *pages))
 
 
+def test_pages_that_are_too_large_together_are_left_and_one_may_come_again() -> None:
+    reader = StatusPages()
+    reader.add("", {"time_us": 7, "pages": 2})
+    for _ in range(3):
+        assert reader.add("1", {"time_us": 7}, MOST_BYTES // 2) is None
+    assert reader.add("2", {"time_us": 7}, MOST_BYTES) is None
+    assert reader.add("2", {"time_us": 7}, MOST_BYTES // 2) is not None
+
+
 def test_pages_of_different_times_are_not_mixed() -> None:
     (old, old_pages), (new, new_pages) = cut(status(20, 1), 2_000), cut(status(20, 2), 2_000)
     reader = StatusPages()
@@ -108,7 +117,7 @@ def test_offline_needs_no_pages_and_ends_what_was() -> None:
     assert reader.add("", offline) == offline
 
 
-@pytest.mark.parametrize("page", ["0", "-1", "x", "1.5", str(MOST_PAGES + 1), "²", "00001" * 50])
+@pytest.mark.parametrize("page", ["0", "-1", "x", "1.5", str(MOST_PAGES + 1), "²", "00001" * 50, "9" * 5_000])
 def test_a_page_without_a_number_is_nothing(page: str) -> None:
     reader = StatusPages()
     reader.add("", {"time_us": 7, "pages": 1})
