@@ -136,7 +136,8 @@ class Listener:
             return
         if not isinstance(status, dict):
             return
-        status = self._pages.add(message.topic.removeprefix(self._topic).removeprefix("/"), status)
+        page = message.topic.removeprefix(self._topic).removeprefix("/")
+        status = self._pages.add(page, status, len(message.payload))
         if status is None:
             return
         with self._changed:

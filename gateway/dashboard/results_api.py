@@ -156,11 +156,11 @@ async def trend_data(request: web.Request) -> web.Response:
 
 async def days_data(request: web.Request) -> web.Response:
     """Return the days and weeks of a subject as JSON: postures, steps, wear, and bouts by Mobilise-D's names."""
-    asked = request.query.get("days", "")
-    if asked and not (asked.isdecimal() and 1 <= int(asked) <= MOST_DAYS):
+    asked = request.query.get("days") or str(DEFAULT_DAYS)
+    if asked not in map(str, range(1, MOST_DAYS + 1)):  # int() of five thousand digits raises
         return _json({"error": f"days is 1 to {MOST_DAYS}"}, 400)
     now_us = time.time_ns() // 1000
-    from_us = now_us - int(asked or DEFAULT_DAYS) * DAY_US
+    from_us = now_us - int(asked) * DAY_US
     return await _of_subject(request, lambda reader, subject: make_days(reader, subject, from_us, now_us))
 
 

@@ -251,6 +251,8 @@ async def read_form(request: web.Request) -> Mapping[str, object]:
             return await request.post()
     except TimeoutError:
         raise web.HTTPRequestTimeout(text="The form did not come.\n") from None
+    except (LookupError, UnicodeError):  # in letters of an alphabet that nobody knows, or not in those it says
+        raise web.HTTPBadRequest(text="This is not our form.\n") from None
 
 
 async def _read_try(request: web.Request) -> Try:

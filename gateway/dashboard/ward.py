@@ -125,7 +125,7 @@ class Ward:
             if len(payload) > LARGEST.get(kind, 0):
                 raise PayloadError("too large")  # noqa: TRY301 - as anything else that is wrong with it
             if kind == "status":
-                whole = self._pages.add(name, decode(payload))
+                whole = self._pages.add(name, decode(payload), len(payload))
                 if whole is not None:
                     self._on_status(whole, retained=retained)
             elif kind == "measurements":

@@ -143,7 +143,7 @@ async def take_code(request: web.Request) -> web.Response:
     """Let the browser in that has the code; the code is used up by it."""
     visit = request.app[VISIT]
     _from_our_page(request)
-    given = str((await _readable(read_form(request))).get("code", ""))
+    given = str((await read_form(request)).get("code", ""))
     plain = "".join(letter for letter in given.upper() if letter.isalnum())
     if not visit.code or time.monotonic() > visit.code_until_s:
         return _html(code_page("The code has been used, or its time is over. Start the set-up again."), 403)

@@ -59,7 +59,7 @@ class StatusPages:
         self._pages: dict[int, Json] = {}
         self._sizes: dict[int, int] = {}
 
-    def add(self, page: str, message: Json, size: int = 0) -> Json | None:
+    def add(self, page: str, message: Json, size: int) -> Json | None:
         """Take a message of the topic ``status`` (page empty) or of a page; return a status that is whole now.
 
         ``size`` are the bytes that it came in: a page that would have all of them be more than `MOST_BYTES` is left.

@@ -88,6 +88,13 @@ async def test_a_form_is_taken_from_our_own_pages_only(client: Client, headers: 
     assert out.status == status
 
 
+@pytest.mark.parametrize("charset", ["nothing", "utf-8", "idna", "hex"])
+async def test_a_form_in_letters_that_nobody_knows_is_none(client: Client, charset: str) -> None:
+    headers = {"Origin": PUBLIC, "Content-Type": f"application/x-www-form-urlencoded; charset={charset}"}
+    answer = await client.post("/login", data=b"name=\xff\xfe\x00", headers=headers, allow_redirects=False)
+    assert answer.status == 400
+
+
 async def test_a_link_from_elsewhere_opens_a_page_and_a_script_from_elsewhere_opens_nothing(client: Client) -> None:
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
     assert (await client.get("/login", headers=link)).status == 200

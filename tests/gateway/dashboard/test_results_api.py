@@ -119,6 +119,7 @@ async def test_what_is_not_there_is_said(client: Client, session: str) -> None:
         ("/api/days/p-nobody", 404, "nobody of the pseudonym"),
         (f"/api/days/{SUBJECT}?days=93", 400, "1 to 92"),
         (f"/api/days/{SUBJECT}?days=x", 400, "1 to 92"),
+        (f"/api/days/{SUBJECT}?days={'1' * 5000}", 400, "1 to 92"),
         (f"/api/trend/{SUBJECT}?days=0", 400, "days"),
         (f"/api/trend/{SUBJECT}?metric=nothing", 400, "metric"),
         (f"/api/trend/{SUBJECT}?by=year", 400, "by"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from gateway.dashboard.views import activity, age_s, slot_view, strides, ward_vi
 from gateway.dashboard.ward import SLOTS, STALE_S, STRIDES, Ward
 from gateway.model import wall_correction
 from gateway.model.wall_correction import Correction
+from gateway.wire.status_pages import MOST_BYTES
 from tests.gateway.dashboard.simulated_gateway import MICRO, Walker
 
 NOW = 1_790_000_000.0
@@ -175,6 +177,18 @@ def test_a_gateway_that_stops_talking_is_silent_and_its_will_makes_it_offline(
     ward.on_message("status", "", orjson.dumps({"v": 1, "gateway": "gateway-1", "state": "offline"}))
     assert ward.gateway_state() == "offline"
     assert ward.slot_ids() == ["bay-1"]  # the beds stay on the page
+
+
+def test_pages_of_a_status_without_end_are_not_all_kept(ward: Ward) -> None:
+    """One gateway would have the dashboard of all run out of memory: a list of numbers takes many times its bytes."""
+    page = orjson.dumps({"v": 1, "gateway": "gateway-1", "time_us": 7, "n": [0] * 100_000})
+    tracemalloc.start()
+    try:
+        for number in range(1, 201):
+            ward.on_message("status", str(number), page)
+        assert tracemalloc.get_traced_memory()[0] < 25 * MOST_BYTES
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_retained_status_is_as_old_as_it_says(ward: Ward, walker: Walker) -> None:

@@ -43,7 +43,7 @@ def joined(head: Json, pages: list[Json], rng: random.Random) -> Json | None:
     rng.shuffle(messages)
     reader, whole = StatusPages(), None
     for page, message in messages:
-        whole = reader.add(page, orjson.loads(orjson.dumps(message))) or whole
+        whole = reader.add(page, orjson.loads(orjson.dumps(message)), 0) or whole
     return whole
 
 
@@ -64,7 +64,7 @@ def test_what_was_cut_is_whole_again(devices: int, budget: int) -> None:
 def test_what_fits_is_as_ever() -> None:
     made = status(3)
     assert cut(made, size(made)) == (made, [])
-    assert StatusPages().add("", made) is made
+    assert StatusPages().add("", made, 0) is made
 
 
 def test_what_fits_nowhere_is_named_and_the_rest_is_reported() -> None:
@@ -87,7 +87,7 @@ def test_a_reader_never_has_to_hold_more_than_a_bound() -> None:
 
 def test_pages_that_are_too_large_together_are_left_and_one_may_come_again() -> None:
     reader = StatusPages()
-    reader.add("", {"time_us": 7, "pages": 2})
+    reader.add("", {"time_us": 7, "pages": 2}, 0)
     for _ in range(3):
         assert reader.add("1", {"time_us": 7}, MOST_BYTES // 2) is None
     assert reader.add("2", {"time_us": 7}, MOST_BYTES) is None
@@ -98,34 +98,34 @@ def test_pages_of_different_times_are_not_mixed() -> None:
     (old, old_pages), (new, new_pages) = cut(status(20, 1), 2_000), cut(status(20, 2), 2_000)
     reader = StatusPages()
     for page in old_pages:
-        assert reader.add(str(page["page"]), page) is None
-    assert reader.add("", new) is None  # retained pages of a second before
+        assert reader.add(str(page["page"]), page, 0) is None
+    assert reader.add("", new, 0) is None  # retained pages of a second before
     for page in new_pages[:-1]:
-        assert reader.add(str(page["page"]), page) is None
-    whole = reader.add(str(new_pages[-1]["page"]), new_pages[-1])
+        assert reader.add(str(page["page"]), page, 0) is None
+    whole = reader.add(str(new_pages[-1]["page"]), new_pages[-1], 0)
     assert whole
     assert (whole["time_us"], len(whole["devices"])) == (2, 20)
-    assert reader.add("", old) is None
+    assert reader.add("", old, 0) is None
 
 
 def test_offline_needs_no_pages_and_ends_what_was() -> None:
     head, pages = cut(status(20), 2_000)
     reader = StatusPages()
     for message in (head, *pages):
-        reader.add(str(message.get("page", "")), message)
+        reader.add(str(message.get("page", "")), message, 0)
     offline = {"v": 1, "gateway": "g", "state": "offline"}
-    assert reader.add("", offline) == offline
+    assert reader.add("", offline, 0) == offline
 
 
 @pytest.mark.parametrize("page", ["0", "-1", "x", "1.5", str(MOST_PAGES + 1), "²", "00001" * 50, "9" * 5_000])
 def test_a_page_without_a_number_is_nothing(page: str) -> None:
     reader = StatusPages()
-    reader.add("", {"time_us": 7, "pages": 1})
-    assert reader.add(page, {"time_us": 7, "devices": []}) is None
+    reader.add("", {"time_us": 7, "pages": 1}, 0)
+    assert reader.add(page, {"time_us": 7, "devices": []}, 0) is None
 
 
 @pytest.mark.parametrize("pages", [None, "1", 1.0, [], -3, MOST_PAGES + 1, True])
 def test_a_head_with_a_wrong_count_is_never_whole(pages: object) -> None:
     reader = StatusPages()
-    reader.add("1", {"time_us": 7, "devices": []})
-    assert reader.add("", {"time_us": 7, "pages": pages}) is None
+    reader.add("1", {"time_us": 7, "devices": []}, 0)
+    assert reader.add("", {"time_us": 7, "pages": pages}, 0) is None
