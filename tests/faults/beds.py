@@ -36,7 +36,8 @@ FRESH_S = 1.5
 SAME_EVENT_US = 100_000
 """Two events of one foot within this are one event told twice: nobody steps ten times a second."""
 TOLD_ANEW = frozenset({"posture"})
-"""What holds from an instant on is told once more when more is known of it (`dsp.posture.person`)."""
+"""What holds from an instant on is told once more when more is known of it: in the place of what was told from there on
+(`dsp.posture.person`). Of two sensors the radio may bring first the one that saw it later."""
 
 T = TypeVar("T")
 
@@ -208,12 +209,26 @@ def excess(some: Iterable[Measurement], others: Iterable[Measurement]) -> int:
 
 
 def doubled(measurements: Sequence[Measurement]) -> int:
-    """Return how many events of a device follow one of the same kind too soon to be another."""
+    """Return how many events of a device follow one of the same kind too soon to be another; in the order as told."""
     last: dict[tuple[object, ...], int] = {}
     count = 0
-    for m in sorted((m for m in measurements if m.start_us == m.end_us), key=lambda m: m.end_us):
-        known = m.quality if m.metric in TOLD_ANEW else ""
-        key = (m.metric, m.side, m.devices, m.value, known)  # a state that is told with another value has changed
+    for m in sorted(standing(m for m in measurements if m.start_us == m.end_us), key=lambda m: m.end_us):
+        key = (m.metric, m.side, m.devices, m.value)  # a state that is told with another value has changed
         count += m.end_us - last.get(key, -SAME_EVENT_US) < SAME_EVENT_US
         last[key] = m.end_us
     return count
+
+
+def standing(events: Iterable[Measurement]) -> list[Measurement]:
+    """Return events without those in whose place another was told."""
+    others: list[Measurement] = []
+    told: dict[str, list[Measurement]] = {}
+    for event in events:
+        if event.metric not in TOLD_ANEW:
+            others.append(event)
+            continue
+        before = told.setdefault(f"{event.metric} {event.session} {event.algorithm}", [])
+        while before and before[-1].end_us >= event.end_us and before[-1] != event:
+            before.pop()
+        before.append(event)
+    return [*others, *(event for some in told.values() for event in some)]

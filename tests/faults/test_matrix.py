@@ -182,6 +182,9 @@ def test_an_event_that_is_reported_twice_is_seen() -> None:
     assert doubled([one, soon, later, other]) == 1
     posture = replace(one, metric="posture")
     assert doubled([posture, replace(posture, quality="degraded")]) == 0, "more is known of it"
+    moved = replace(soon, metric="posture")
+    assert doubled([moved, posture]) == 0, "the sensor that saw it first was heard later"
+    assert doubled([posture, moved]) == 1, "it is no news"
     assert doubled([posture, posture]) == doubled([one, replace(one, quality="degraded")]) == 1
     assert (excess([one, one, soon], [one]), excess([one], [one, soon])) == (2, 0)
 
