@@ -58,11 +58,19 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"}
 
 
+def no_program() -> Sequence[str]:
+    """End a test where Python or this checkout lie in a folder that only root may enter: nothing is wrong there."""
+    pytest.xfail("no Python here that other users may read, with what we need")
+
+
+def python_of_all() -> str:
+    """Return a Python that the service may run, with this program in it."""
+    return (_program() or no_program())[0]
+
+
 def typed_by_root(*words: str | Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command of ours as a technician types it with sudo."""
-    program = _program()
-    if not program:
-        pytest.skip("no Python here that other users may read, with what we need")
+    program = _program() or no_program()
     return subprocess.run(
         [*program, *map(str, words)], input=stdin, capture_output=True, text=True, check=False, timeout=WITHIN_S,
         env=_environment(), cwd="/",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -212,15 +214,15 @@ def test_a_history_elsewhere_is_acted_on_as_its_owner(place: Path) -> None:
 
 
 def test_a_program_that_the_service_may_not_read_is_said_before_anything_is_done(place: Path) -> None:
-    with acting_as_owner_of(place / "data"):
-        readable = os.access(os.__file__, os.R_OK, effective_ids=True)
-    if readable:
-        pytest.skip("this Python may be read by everybody")
-    from subprocess import run
-    from sys import executable
-
-    done = run([executable, "-m", "gateway", "ward", "show", place / "ward.toml"], capture_output=True, text=True,
-               check=False, cwd=ROOT)  # fmt: skip
+    closed = place / "closed"
+    closed.mkdir(mode=0o700)
+    (closed / "part.py").touch()
+    start = (
+        "import runpy, sys, gateway.machine.ownership as ownership; ownership.__file__ = sys.argv.pop(1)\n"
+        "runpy.run_module('gateway', run_name='__main__')"
+    )  # as if this part of the program lay there
+    command: list[str | Path] = [sys.executable, "-c", start, closed / "part.py", "ward", "show", place / "ward.toml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 1
     assert f"root does this as user {SERVICE}, whose {place}/data is, and who may not read /" in done.stderr
     assert "Use the package's" in done.stderr

@@ -119,6 +119,7 @@ async def test_what_a_page_has_fetched_is_not_asked_for_again(
         for _ in range(2):
             await page.goto(f"{address}patient/bay-1")
             await expect(page.locator("#trend-heart .plot")).to_have_attribute("aria-label", re.compile("[0-9] bpm"))
+        await page.wait_for_function(f"({SENT})().filter((name) => name.startsWith('/api/history')).length >= 2")
         asked = await page.evaluate(SENT)
         assert not [name for name in asked if name.startswith("/static/")]
         assert sorted(name for name in asked if name in {"/api/session", "/api/catalogue"}) == [
