@@ -248,10 +248,16 @@ async def read_form(request: web.Request) -> Mapping[str, object]:
         raise web.HTTPBadRequest(text="This is not our form.\n")
     try:
         async with asyncio.timeout(FORM_WITHIN_S):
-            return await request.post()
+            return await read_fields(request)
     except TimeoutError:
         raise web.HTTPRequestTimeout(text="The form did not come.\n") from None
-    except (LookupError, UnicodeError):  # in letters of an alphabet that nobody knows, or not in those it says
+
+
+async def read_fields(request: web.Request) -> Mapping[str, object]:
+    """Return the fields of a form; raises HTTPBadRequest where its letters are of an alphabet that nobody knows."""
+    try:
+        return await request.post()
+    except (LookupError, UnicodeError):
         raise web.HTTPBadRequest(text="This is not our form.\n") from None
 
 

@@ -30,9 +30,10 @@ import zstandard
 
 from config.settings import Settings
 from gateway.installation.archive import MANIFEST, Entry, entry_of, put, read_archive
-from gateway.installation.backup_contents import Content, LinkedError, contents, is_database
+from gateway.installation.backup_contents import Content, LinkedError, contents
 from gateway.installation.backup_sending import SendError, send
 from gateway.installation.sealed_file import SealedError, SealedWriter
+from gateway.machine.file_header import is_database
 from gateway.machine.file_lock import FileLock
 from gateway.machine.ownership import acting_as_owner_of, folder_of, name_of
 from gateway.machine.staging import BACKING_UP, StagedError, remove_left_over, staged

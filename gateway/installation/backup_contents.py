@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from config import plain_file
 from config.loader import PARTS_FOLDER
 from config.settings import Section, Settings
 from gateway.broker.door import FOLDER as BROKER_FOLDER
@@ -25,7 +24,6 @@ from gateway.status.backup_state import FILE as STATE_FILE
 FIRST = ("ward.db", "outbox.db")
 """Upstream of all others, in this order."""
 SET_BEFORE = "before-restore-"
-SQLITE = b"SQLite format 3\0"
 BESIDE_CONFIGURATION = ("certificates", "secrets")
 """Folders that `setup` makes beside the configuration."""
 LEFT_OUT = re.compile(r"(\.lock|\.rgbackup|\.sock|\.part|\.working|-wal|-shm|-journal|\.rewritten|\.new)$")
@@ -122,11 +120,6 @@ def _refuse_link(path: Path) -> None:
         f"{path} is a link, and links in the data folder are not followed: let 'site.data' (or, of the history,"
         f" 'historian.database') name the place itself, {path.readlink()}"
     )
-
-
-def is_database(path: Path) -> bool:
-    """Whether a file is a SQLite database; raises OSError."""
-    return plain_file.read(path, len(SQLITE) - 1) == SQLITE
 
 
 def _rank(path: Path, data: Path) -> int:

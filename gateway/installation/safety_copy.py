@@ -16,12 +16,12 @@ from pathlib import Path
 from config import plain_file
 from gateway.installation.errors import RefusedError
 from gateway.machine import durable
+from gateway.machine.file_header import is_database
 from gateway.machine.ownership import acting_as_owner_of
 
 FOLDER = "before-upgrade"
 PART = f".{FOLDER}.part"
 """As long as it is not whole."""
-MAGIC = b"SQLite format 3\x00"
 SIDES = ("-wal", "-shm", "-journal", ".lock")
 OTHERS_MOST = 16 * 2**20
 """Larger than this, and it is no file that a program changes: a recording, a log."""
@@ -101,8 +101,7 @@ def _is_database(path: Path) -> bool:
     """Whether a file is a database in use: what was set aside, no program changes."""
     if path.suffix != ".db" and ".left-" not in path.name:
         return False
-    with path.open("rb") as file:
-        return file.read(len(MAGIC)) == MAGIC
+    return is_database(path)
 
 
 def _copy(path: Path, target: Path, say: Callable[[str], None]) -> None:

@@ -12,7 +12,7 @@ import secrets
 import ssl
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from config.settings import Dashboard
 from gateway.dashboard.guard import HAS_USERS, add_headers, names_its_page, only_from_here
 from gateway.dashboard.pages import STATIC
 from gateway.dashboard.proxies import PROXIES, Proxies
-from gateway.dashboard.signin import read_form
+from gateway.dashboard.signin import read_fields, read_form
 from gateway.installation.setup import Done, SetupError
 from gateway.installation.setup_answers import AnswerError, complete
 from gateway.installation.setup_certificates import CertificateError, fingerprint, make_stand_in
@@ -174,7 +174,7 @@ async def take_answers(request: web.Request) -> web.Response:
     _from_our_page(request)
     if visit.done is not None:  # the page was sent again: what it shows is shown nowhere else
         return _html(done_page(visit.ward, visit.done))
-    form = await _readable(request.post())
+    form = await read_fields(request)
     given = {key: str(form[key]).strip() for key in KEYS if key in form}
     given = {key: value for key, value in given.items() if value or not _has_default(key)}
     if visit.busy:
@@ -192,14 +192,6 @@ async def take_answers(request: web.Request) -> web.Response:
     visit.ward = answers["ward.name"]
     visit.ends.set()
     return _html(done_page(visit.ward, visit.done))
-
-
-async def _readable(fields: Awaitable[Mapping[str, object]]) -> Mapping[str, object]:
-    """Return the fields of a form; raises HTTPBadRequest where its letters are of an alphabet that nobody knows."""
-    try:
-        return await fields
-    except (LookupError, UnicodeError):
-        raise web.HTTPBadRequest(text="This is not our form.\n") from None
 
 
 def _has_default(key: str) -> bool:

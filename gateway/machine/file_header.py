@@ -18,8 +18,10 @@ import struct
 import time
 from pathlib import Path
 
+from config import plain_file
+
 HEADER_BYTES = 100
-MAGIC = b"SQLite format 3\0"
+MAGIC = b"SQLite format 3\0"  # with which each database begins (SQLite file format, 1.3.1)
 _COUNTER = struct.Struct(">I")
 _COUNTER_AT = 24  # bytes into the header: file change counter (SQLite file format, 1.3.7)
 _MARK_AT = 68  # application id (1.3.17), which is free for us
@@ -27,6 +29,11 @@ _HALF = 1 << 31  # the counter wraps: less than half a turn is forward
 AGAIN_S = 0.05  # before a header that is not ours is believed to be so: it may be half written at that moment
 UNCHANGED_S = 0.5  # a copy that has not grown or changed for so long is complete
 UNCHANGED_MOST_S = 20.0  # a history of some gigabytes on a slow card
+
+
+def is_database(path: Path) -> bool:
+    """Whether a file begins as a database does; not for one that this process has open. Raises OSError."""
+    return plain_file.read(path, len(MAGIC) - 1) == MAGIC
 
 
 class Header:

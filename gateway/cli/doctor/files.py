@@ -15,6 +15,7 @@ from config import plain_file
 from config.settings import Settings
 from gateway.broker.certificates import LARGEST_BYTES
 from gateway.cli.doctor.finding import Finding, worst
+from gateway.machine.file_header import is_database
 
 if TYPE_CHECKING:  # 8 MB of memory, which a site without TLS does without
     from cryptography.x509 import Certificate
@@ -26,8 +27,6 @@ RENEW = (
 )
 FINE = Finding("certificates", "ok", "in force")
 DATABASES = ("outbox.db", "history.db", "ward.db")
-MAGIC = b"SQLite format 3\0"
-"""With which each database begins (SQLite's database file format, section 1.2)."""
 
 
 def judge_certificates(settings: Settings) -> Finding | None:
@@ -162,14 +161,13 @@ def judge_data(settings: Settings) -> Finding | None:
 
 
 def _is_database(path: Path) -> bool:
-    """Whether a file begins as a database does; one that is empty, or not there, is begun at the next start."""
+    """Whether a file is a database, or is begun as one at the next start: it is empty, or not there."""
     try:
-        begins = plain_file.read(path, len(MAGIC) - 1)
+        return is_database(path) or not path.stat().st_size
     except FileNotFoundError:
         return True
     except OSError:
         return False
-    return begins in (b"", MAGIC)
 
 
 def missing_files(settings: Settings) -> Iterator[tuple[str, str]]:
