@@ -51,7 +51,7 @@ export class Strides {
   #draw() {
     const { sides, left } = this;
     const width = this.svg.clientWidth;
-    if (!width) return;
+    if (!width) return this.svg.replaceChildren(); // not on the page now: whose bars come back with it is not known yet
     const longest = Math.max(1, ...Object.values(sides).flat().map((s) => s.stride ?? 0));
     const room = Math.ceil(longest * 4) / 4;
     const scale = HALF / room;

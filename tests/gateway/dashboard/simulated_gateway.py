@@ -152,7 +152,7 @@ class Walker:
 class Strapped(Walker):
     """A person with sensors on whole legs."""
 
-    placements = (
+    placements: tuple[str, ...] = (
         "left_foot", "right_foot", "lower_back", "chest", "left_shank", "right_shank", "left_thigh", "right_thigh",
     )  # fmt: skip
 

@@ -89,6 +89,26 @@ async def test_a_page_left_open_switches_at_once_clears_everything_and_says_so(
         await expect(page.locator("#change")).to_be_hidden()
 
 
+class Unworn(Patient):
+    """Somebody who has no sensor on yet."""
+
+    placements = ()
+
+
+async def test_a_bed_taken_by_somebody_without_a_sensor_keeps_no_bar_of_the_earlier_patient(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    """The sheet is hidden with the very word that empties it: a chart that is drawn by its width has none by then."""
+    with SimulatedGateway(settings.broker.port, [FIRST], topics=topics) as simulated:
+        await page.goto(f"{address}patient/bay-1")
+        await shows_first(page)
+        simulated.silent.add("bay-1")
+        simulated.seat(Unworn("p-152", "s-3"))
+        await expect(page.locator("#change")).to_contain_text("New patient in Bay 1: p-152")
+        await expect(page.locator("#sheet")).to_be_hidden()
+        await expect(page.locator("#strides-chart rect")).to_have_count(0)
+
+
 async def test_numbers_of_the_earlier_patient_that_come_late_do_not_come_back(
     page: Page, address: str, settings: Settings, topics: Topics
 ) -> None:
