@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import re
 import subprocess
@@ -123,7 +124,7 @@ def main() -> int:
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         # The decoders take longest, so they begin.
         running = [
-            pool.submit(fuzz, given.python, target.name, round(given.inputs * target.share / whole))
+            pool.submit(fuzz, given.python, target.name, math.ceil(given.inputs * target.share / whole))
             for target in sorted(chosen, key=lambda target: not target.name.startswith("decoder"))
         ]
         for done in as_completed(running):
