@@ -93,7 +93,8 @@ test: setup system
 
 faults: FAULTS := yes
 faults: setup system
-	@PATH="$$PATH:/usr/sbin" $(V)/python -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(FROM),--from $(FROM)) $(if $(SEED),--seed $(SEED))
+	@PATH="$$PATH:/usr/sbin" $(V)/python -m tests.faults $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(FROM),--from $(FROM)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(JOBS),--jobs $(JOBS))
 
 ward: setup
 	@PATH="$$PATH:/usr/sbin" $(V)/python -m benchmarks.whole_ward $(if $(BEDS),--beds $(BEDS)) $(if $(SPEED),--speed $(SPEED))

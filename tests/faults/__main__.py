@@ -56,7 +56,7 @@ def main() -> int:
             return outcome
 
         # Most of a row is waiting; the full matrix has figures that neighbours would change.
-        with ThreadPoolExecutor(QUICK_JOBS if options.quick else 1) as pool:
+        with ThreadPoolExecutor(options.jobs or (QUICK_JOBS if options.quick else 1)) as pool:
             outcomes = list(pool.map(one, rows))
     console.print(table(outcomes))
     for outcome in outcomes:
@@ -121,6 +121,7 @@ def arguments() -> argparse.Namespace:
     names = ", ".join(row.name for row in ROWS)
     parser.add_argument("--only", default="", help=f"only rows whose name contains this: {names}")
     parser.add_argument("--from", dest="begin", default="", help="begin with the first row whose name contains this")
+    parser.add_argument("--jobs", type=int, help=f"rows at once; of itself {QUICK_JOBS} with --quick, else 1")
     parser.add_argument("--seed", type=int, default=20261122)
     return parser.parse_args()
 
