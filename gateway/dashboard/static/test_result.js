@@ -19,7 +19,7 @@ export const isOf = (session, part) => part === session || part.startsWith(`${se
 const overlap = (a, b) => Math.min(a.end_us, b.end_us) - Math.max(a.start_us, b.start_us);
 
 export class Result {
-  // `catalogue` of metrics; `failed(text)` hears of what was refused, `done(text)` of what was made.
+  // `catalogue` of metrics; `failed(text, subject)` hears of what was refused, `done(text, subject)` of what was made, and of whom.
   constructor(catalogue, { done, failed }) {
     Object.assign(this, { catalogue, done, failed, session: null, results: [], chosen: null, right: null, shown: new Map(), busy: false, known: null });
     this.plot = new MovementPlot((right) => this.#move(right));
@@ -201,10 +201,11 @@ export class Result {
       session: session.id, metric: this.test.timed, found_start_us: chosen.start_us, found_end_us: chosen.end_us, ...right, why: $("why").value,
     }, newKey());
     this.busy = false;
-    if (answer.error) { this.failed(answer.error); return; }
+    if (answer.error) { this.failed(answer.error, session.subject); return; }
+    this.done(t("test_result.corrected_times_stand_beside_what"), session.subject);
+    if (this.chosen !== chosen) return; // another test is shown by now, or another movement of this one
     $("correct").hidden = true;
     this.plot.mark(chosen, right, false);
-    this.done(t("test_result.corrected_times_stand_beside_what"));
     $("result-title").focus();
   }
 
