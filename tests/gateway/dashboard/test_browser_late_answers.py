@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from argon2 import PasswordHasher
 from playwright.async_api import BrowserContext, Page, expect
@@ -116,3 +117,21 @@ async def test_what_was_refused_of_an_earlier_patient_is_said_with_their_name(
         await expect(page.locator("#subject")).to_have_text(SECOND.subject)
         ward.answer(change, ok=False, error="the disk is full")
         await expect(page.locator("#refused")).to_have_text("p-101: The disk is full.")
+
+
+async def test_a_bed_that_is_gone_has_no_name_no_trend_and_nothing_to_be_sent(
+    context: BrowserContext, address: str, settings: Settings, topics: Topics
+) -> None:
+    with SimulatedGateway(settings.broker.port, [FIRST], topics=topics) as ward:
+        ward.publish_ward(registry(FIRST, [], []))
+        page = await sign_in(context, address, "clinician", "bed/bay-1")
+        await expect(page.locator("#trend")).to_be_visible()
+        await page.get_by_role("button", name="Discharge").click()
+        await expect(page.locator("#ask-send")).to_be_enabled()
+        told = orjson.loads(registry(FIRST, [], [], 2))
+        ward.publish_ward(orjson.dumps({**told, "beds": [], "subjects": [], "devices": []}))
+        await expect(page.locator("#empty")).to_have_text("The ward has no bed 'bay-1'.")
+        await expect(page.locator("#subject")).to_be_empty()
+        await expect(page.locator("#trend")).to_be_hidden()
+        await expect(page.locator("#ask-warnings")).to_contain_text("p-101 is not in this bed any more.")
+        await expect(page.locator("#ask-send")).to_be_disabled()
