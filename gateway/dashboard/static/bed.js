@@ -167,19 +167,22 @@ function show() {
   say($("empty"), told.number === null ? t("common.waiting_for_gateway_has_not") : t("common.ward_has_no_bed", { name }));
   $("live").hidden = $("feedback").hidden = !bed;
   $("test").hidden = !bed || !may.includes("session-start");
-  if (!bed) return;
+  $("trend").hidden = !reads || !bed?.subject;
+  dialog.refresh();
+  if (!bed) {
+    say($("subject"), "");
+    return;
+  }
   say($("label"), labelOf(bed));
   document.title = t("bed.rehab_gateway", { label: labelOf(bed) });
   const who = bed.subject?.id ?? t("common.nobody");
   say($("subject"), who);
   if (spoken !== null && spoken !== who) speak(`${labelOf(bed)}: ${who}`);
   spoken = who;
-  $("trend").hidden = !reads || !bed.subject;
   if (bed.subject) $("trend").href = new URL(`trend/${encodeURIComponent(bed.subject.id)}`, ROOT).href;
   showPatient(bed);
   showSensors(bed);
   showSession(bed);
-  dialog.refresh();
 }
 
 $("feedback").href = new URL(ofGateway(`feedback/${encodeURIComponent(name)}`), ROOT).href;

@@ -53,14 +53,11 @@ function row(title, outcomes, remark) {
     ...COLUMNS.map(([name, digits]) => make("td", { textContent: shown(outcomes[name], digits) })), make("td", { textContent: remark }));
 }
 
+// What could not be read leaves none of the days of before.
 export function showDays(told) {
-  if (told.error) {
-    say($("days-sentence"), t("days.unread", { error: told.error }));
-    return;
-  }
-  const { days, weeks } = told;
+  const { error, days = [], weeks = [] } = told;
   const highest = Math.max(0, ...days.map(({ outcomes }) => outcomes.upright_time ?? 0));
-  const words = sentence(told, highest);
+  const words = error ? t("days.unread", { error }) : sentence(told, highest);
   say($("days-sentence"), words);
   $("days-bars").setAttribute("aria-label", words);
   $("days-bars").hidden = !highest;

@@ -10,7 +10,7 @@ import { chooseFeedback, titleOf } from "./preferences.js";
 import { mayChange } from "./rights.js";
 import { t } from "./texts.js";
 import { Wave } from "./wave.js";
-import { STALE_S, duration, number, unit } from "./words.js";
+import { FORGET_S, STALE_S, duration, number, unit } from "./words.js";
 
 const QUIET_S = 1; // without samples for so long, what is shown is old
 const STEADY_MS = 400; // so long it has to be so before other words stand there
@@ -61,7 +61,15 @@ function connect() {
   movement = source ? new Movement(chosen, source) : null;
   if (movement) wave = new Wave(source.device.id, source.stream, (frame) => movement?.take(frame));
   drawn = { value: null, at: 0, time: 0 };
-  if (chosen) makeScale(chosen);
+  said = { word: "", since: 0, shown: "" };
+  if (!chosen) return;
+  makeScale(chosen);
+  put(null); // what stood there is of somebody else, or of another measure
+}
+
+function put(value) {
+  $("fill").style.setProperty("transform", `scaleX(${value === null ? 0 : clip(value)})`);
+  say($("value"), number(value, unitOf()[1]));
 }
 
 // What is to be shown now: the newest sample, or the newest number of the gateway; null where there is none that is fresh.
@@ -96,14 +104,13 @@ function draw(time) {
     said = { word: "", since: 0, shown: "" };
     say($("words").children[0], "");
     say($("words").children[1], found ? t("feedback.no_data_for", { quiet: duration(quiet) }) : t("feedback.waiting_for_the_sensor"));
-    if (!found) say($("value"), "–");
+    put(quiet > FORGET_S ? null : found.value);
     return;
   }
   sayWord(word, time);
   if (found.at === drawn.at) return;
   drawn = { ...found, time };
-  $("fill").style.setProperty("transform", `scaleX(${clip(found.value)})`);
-  say($("value"), number(found.value, unitOf()[1]));
+  put(found.value);
 }
 
 let measured = 0;

@@ -24,11 +24,14 @@ export class Newest {
     this.metrics = Object.values(catalogue).filter(({ kind }) => kind !== "event" && kind !== "test");
     const head = [t("newest.metric"), t("common.left"), t("common.right"), t("common.both"), t("common.unit")].map((text) => make("th", { scope: "col", textContent: text }));
     $("newest-table").append(make("thead", {}, make("tr", {}, ...head)), make("tbody"));
+    this.told = [[], 0];
+    $("newest").addEventListener("toggle", () => this.show(...this.told));
   }
 
   show(values, now) {
-    if (!$("newest").open) return; // nobody looks
-    const rows = this.metrics.map((metric) => ({
+    this.told = [values, now];
+    const looked = $("newest").open ? this.metrics : []; // closed it holds nothing: it would be of somebody else when it is opened
+    const rows = looked.map((metric) => ({
       metric,
       shown: COLUMNS.map((sides) => values.find(({ metric: id, side }) => id === metric.id && sides.includes(side))),
     })).filter(({ shown }) => shown.some(Boolean));

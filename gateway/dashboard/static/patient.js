@@ -14,9 +14,10 @@ import { Tests } from "./tests.js";
 import { t } from "./texts.js";
 import { Trend } from "./trend.js";
 import { Wearer } from "./wearer.js";
-import { ACTIVITY, STALE_S, duration, long, protocolWords, reading, signal } from "./words.js";
+import { ACTIVITY, STALE_S, duration, long, protocolWords, reading, sideWords, signal } from "./words.js";
 
 const SPEAK_MS = 15000;
+const ONE_SIDED = ["left", "right"]; // what is of one foot alone is told with its name
 const WORST = ["invalid", "degraded", "ok"];
 
 const slot = decodeURIComponent(location.pathname.split("/").pop());
@@ -58,13 +59,17 @@ function pick(values, metric, sides) {
   return null;
 }
 
+// Of both feet, or of the one that told last: a number of long ago is no half of one of now.
 function strideTime(values) {
   const whole = pick(values, "stride_time", ["both", "none"]);
-  const feet = ["left", "right"].map((name) => pick(values, "stride_time", [name])).filter((value) => value && value.value !== null);
-  if (whole || !feet.length) return whole;
+  const told = ["left", "right"].map((name) => pick(values, "stride_time", [name])).filter((value) => value && value.value !== null);
+  if (whole || !told.length) return whole;
+  const newest = Math.max(...told.map((foot) => foot.end_us));
+  const feet = told.filter((foot) => newest - foot.end_us <= STALE_S * 1e6);
   return {
+    side: feet.length > 1 ? "both" : feet[0].side,
     value: feet.reduce((sum, foot) => sum + foot.value, 0) / feet.length,
-    end_us: Math.max(...feet.map((foot) => foot.end_us)),
+    end_us: newest,
     quality: WORST.find((quality) => feet.some((foot) => foot.quality === quality)),
     reason: feet.map((foot) => foot.reason).find(Boolean) ?? "",
   };
@@ -99,7 +104,7 @@ function makeCard() {
 function updateCard(card, [id, shown]) {
   const metric = catalogue[id];
   const { text, old, doubt, remark, unit } = reading(metric, shown, now());
-  const words = id === "symmetry_index" && !old && !doubt ? symmetryWords(shown, text) : "";
+  const words = id === "symmetry_index" && !old && !doubt ? symmetryWords(shown, text) : ONE_SIDED.includes(shown?.side) ? sideWords(shown.side) : "";
   mark(card, `number-card${old ? " old" : ""}${doubt ? " doubt" : ""}`);
   say(card.querySelector("h2"), SHORT_TITLES[id] ?? metric.title);
   if (card.title !== metric.description) card.title = metric.description;

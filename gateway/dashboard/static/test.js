@@ -35,12 +35,15 @@ async function loadTests() {
   }
 }
 
+// What became of something that was asked for somebody who is no longer in the bed is said with their name.
+const named = (text, subject) => (subject === of ? text : `${subject}: ${text}`);
+
 const said = {
-  done(text) {
-    refuse("");
-    tell(text);
+  done(text, subject = of) {
+    if (subject === of) refuse("");
+    tell(named(text, subject));
   },
-  failed: refuse,
+  failed: (text, subject = of) => refuse(named(text, subject)),
 };
 
 function refuse(text) {
@@ -65,11 +68,15 @@ const lastOf = (bed) => bed.ended.filter((one) => !one.discarded && testOf(one.p
 async function ward(command, fields, words) {
   if (busy) return;
   busy = true;
+  const subject = of;
   show();
   const answer = await change(command, fields, newKey());
   busy = false;
-  if (answer.error) refuse(answer.error);
-  else { refuse(""); speak(words); }
+  if (answer.error) said.failed(answer.error, subject);
+  else {
+    if (subject === of) refuse("");
+    speak(named(words, subject));
+  }
   show();
 }
 

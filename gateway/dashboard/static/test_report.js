@@ -83,14 +83,15 @@ export class Report {
     if (await this.#send({ form: id, version, answers })) form.reset();
   }
 
+  // Returns whether it was saved, and the form is still that of this test.
   async #send(fields) {
     if (this.busy || !this.session) return false;
     this.busy = true;
     const { session } = this;
     const answer = await change("session-report", { session: session.id, ...fields }, newKey());
     this.busy = false;
-    if (answer.error) { this.failed(answer.error); return false; }
-    this.done(t("test_report.saved_with_test", { clock: clock(session.started_us / 1e6) }));
-    return true;
+    if (answer.error) { this.failed(answer.error, session.subject); return false; }
+    this.done(t("test_report.saved_with_test", { clock: clock(session.started_us / 1e6) }), session.subject);
+    return this.session === session;
   }
 }

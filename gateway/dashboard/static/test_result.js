@@ -12,6 +12,7 @@ const GOAL_S = 10; // the result is to be there so long after the end
 const GIVEN_UP_S = 20; // after so long nothing comes any more
 const ASK_MS = 2000;
 const ASK_FOR_S = 30; // the history has the last of it by then
+const UNREAD_MS = 5000; // where it could not be read it is asked again for as long as the test is shown, but not as often
 const FARTHEST_S = 60; // as the gateway takes it
 const STEP_S = 0.1;
 
@@ -19,9 +20,9 @@ export const isOf = (session, part) => part === session || part.startsWith(`${se
 const overlap = (a, b) => Math.min(a.end_us, b.end_us) - Math.max(a.start_us, b.start_us);
 
 export class Result {
-  // `catalogue` of metrics; `failed(text)` hears of what was refused, `done(text)` of what was made.
+  // `catalogue` of metrics; `failed(text, subject)` hears of what was refused, `done(text, subject)` of what was made, and of whom.
   constructor(catalogue, { done, failed }) {
-    Object.assign(this, { catalogue, done, failed, session: null, results: [], chosen: null, right: null, shown: new Map(), busy: false, known: null });
+    Object.assign(this, { catalogue, done, failed, session: null, results: [], chosen: null, right: null, shown: new Map(), busy: false, known: null, unread: false, due: Infinity });
     this.plot = new MovementPlot((right) => this.#move(right));
     $("correct").addEventListener("submit", (event) => { event.preventDefault(); this.#save(); });
     $("ends").append(...[["start_us", t("common.start")], ["end_us", t("test_result.end")]].map(([key, word]) => this.#end(key, word)));
@@ -32,7 +33,7 @@ export class Result {
   open(session, test, bed) {
     const same = this.session?.id === session.id && this.session.started_us === session.started_us && this.session.ended_us === session.ended_us;
     if (same) { this.session = session; return; }
-    Object.assign(this, { session, test, bed, results: [], chosen: null, right: null, known: null });
+    Object.assign(this, { session, test, bed, results: [], chosen: null, right: null, known: null, unread: false });
     say($("result-title"), test.title);
     say($("result-when"), t("test_result.to", { subject: session.subject, clock: clock(session.started_us / 1e6), clock2: clock(session.ended_us / 1e6) }));
     say($("correct-hint"), test.timed.endsWith("_time") ? t("test_result.drag_two_lines_or_use", { not_again: test.not_again })
@@ -40,26 +41,33 @@ export class Result {
     $("trials").replaceChildren();
     $("outside").hidden = true;
     this.plot.take({ trace: null, events: [], signal: test.signal, zero_us: session.started_us });
-    clearTimeout(this.timer);
-    this.#ask(session);
+    this.#ask();
   }
 
   // What the server keeps of the test: movement and events, which come a little later than the result.
-  async #ask(session) {
+  async #ask() {
+    const { session } = this;
+    const asked = this.asked = {};
+    this.due = Infinity;
     const found = await ask(ofGateway(`api/test/${encodeURIComponent(this.bed)}?session=${encodeURIComponent(session.id)}`));
-    if (this.session?.id !== session.id) return;
-    if (found) {
-      const old = this.known;
-      this.known = found;
-      if (!old || old.events.length !== found.events.length || old.trace?.[this.test.signal].length !== found.trace?.[this.test.signal].length) {
-        this.plot.take({ trace: found.trace, events: found.events, signal: this.test.signal, zero_us: session.started_us });
-      }
-      const titles = found.outside.map((metric) => this.catalogue[metric]?.title ?? metric).join(", ");
-      say($("outside"), titles && `▲ ${t("test_result.outside", { titles })}`);
-      $("outside").hidden = !titles;
-      this.take(this.live ?? []);
+    if (this.asked !== asked) return; // for another test, or for other times of this one
+    const read = Boolean(found) && !found.problem;
+    if (read || (found && !this.known)) this.#know(found, session);
+    this.unread = !read;
+    const recent = now() - session.ended_us / 1e6 < ASK_FOR_S;
+    this.due = recent || this.unread ? performance.now() + (recent ? ASK_MS : UNREAD_MS) : Infinity;
+    this.take(this.live ?? []);
+  }
+
+  #know(found, session) {
+    const old = this.known;
+    this.known = found;
+    if (!old || old.events.length !== found.events.length || old.trace?.[this.test.signal].length !== found.trace?.[this.test.signal].length) {
+      this.plot.take({ trace: found.trace, events: found.events, signal: this.test.signal, zero_us: session.started_us });
     }
-    if (now() - session.ended_us / 1e6 < ASK_FOR_S) this.timer = setTimeout(() => this.#ask(session), ASK_MS);
+    const titles = found.outside.map((metric) => this.catalogue[metric]?.title ?? metric).join(", ");
+    say($("outside"), titles && `▲ ${t("test_result.outside", { titles })}`);
+    $("outside").hidden = !titles;
   }
 
   // Live results of this bed; those of the test are shown as they come.
@@ -70,6 +78,7 @@ export class Result {
     const seen = new Set(mine.map((one) => JSON.stringify(one)));
     this.results = [...(this.known?.results ?? []).filter((one) => !seen.has(JSON.stringify(one))), ...mine];
     this.#show();
+    if (performance.now() >= this.due) this.#ask();
   }
 
   reported() {
@@ -109,11 +118,15 @@ export class Result {
     const nothing = !trials.length;
     const waited = now() - this.session.ended_us / 1e6;
     if (!nothing && !this.shown.has(this.session.id)) this.#arrived(waited, trials);
-    say($("waits"), nothing ? (waited < GIVEN_UP_S ? t("test_result.working_it_out") : t("test_result.nothing_was_found_that_this"))
-      : this.shown.get(this.session.id) ?? "");
+    say($("waits"), this.unread ? t("test_result.history_unread") : nothing ? this.#nothing(waited) : this.shown.get(this.session.id) ?? "");
     keep($("trials"), trials, () => this.#makeTrial(), (item, trial, i) => this.#updateTrial(item, trial, i, trials.length));
     if (!this.chosen || !trials.some(({ found }) => found.start_us === this.chosen.start_us)) this.#choose(trials.findLast(({ found }) => found.value !== null));
     this.#parts();
+  }
+
+  // That there is none is said only where the history was read.
+  #nothing(waited) {
+    return waited < GIVEN_UP_S || !this.known ? t("test_result.working_it_out") : t("test_result.nothing_was_found_that_this");
   }
 
   #arrived(waited, trials) {
@@ -201,10 +214,11 @@ export class Result {
       session: session.id, metric: this.test.timed, found_start_us: chosen.start_us, found_end_us: chosen.end_us, ...right, why: $("why").value,
     }, newKey());
     this.busy = false;
-    if (answer.error) { this.failed(answer.error); return; }
+    if (answer.error) { this.failed(answer.error, session.subject); return; }
+    this.done(t("test_result.corrected_times_stand_beside_what"), session.subject);
+    if (this.chosen !== chosen) return; // another test is shown by now, or another movement of this one
     $("correct").hidden = true;
     this.plot.mark(chosen, right, false);
-    this.done(t("test_result.corrected_times_stand_beside_what"));
     $("result-title").focus();
   }
 

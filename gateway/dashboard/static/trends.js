@@ -15,14 +15,17 @@ const USUAL = 2.5; // a line over more than so many usual distances would be mad
 const ANSWER_MS = 15_000;
 const MOST_DAYS = 92; // that are told one by one
 const WEEKS_WIDE = 1000;
+const CHOICES = ["metric", "days", "by"];
 const DASHES = [[], [8, 5], [2, 4], [12, 4, 2, 4]];
 
 const subject = decodeURIComponent(location.pathname.split("/").pop());
 let catalogue = {};
 let told = null;
+let chosen = []; // of which `told` is
 let plot = null;
 let asked = 0;
 let askedDays = 0;
+let daysOf = ""; // how many days were asked for, unless they could not be read
 
 const sessions = (n) => t("trends.sessions", { n });
 const weeksOf = (n) => t("trends.weeks", { n });
@@ -47,27 +50,34 @@ function trouble(text) {
   $("trouble").hidden = !text;
 }
 
+// Returns what is to be said of it, and nothing where it was asked again since. Of a choice that could not be read nothing
+// is shown: the choices go back to those of what stands there.
 async function load() {
   const mine = asked += 1;
-  const query = new URLSearchParams({ days: $("days").value });
-  for (const name of ["metric", "by"]) if ($(name).value) query.set(name, $(name).value);
+  const query = new URLSearchParams(CHOICES.map((name) => [name, $(name).value]).filter(([, value]) => value));
   const answer = await fetched(`api/trend/${encodeURIComponent(subject)}?${query}`);
   await catalogueCame;
-  if (mine !== asked) return; // asked again since
+  if (mine !== asked) return "";
   trouble(answer.error ?? "");
   if (answer.error) {
     if (!told) say($("measure-sentence"), "");
-    return;
+    for (const [name, value] of chosen) $(name).value = value;
+    return answer.error;
   }
   told = answer;
   show();
+  chosen = CHOICES.map((name) => [name, $(name).value]);
+  return $("measure-sentence").textContent;
 }
 
 async function loadDays() {
-  const query = new URLSearchParams({ days: Math.min(MOST_DAYS, Number($("days").value)) });
   const mine = askedDays += 1;
+  daysOf = $("days").value;
+  const query = new URLSearchParams({ days: Math.min(MOST_DAYS, Number(daysOf)) });
   const answer = await fetched(`api/days/${encodeURIComponent(subject)}?${query}`);
-  if (mine === askedDays) showDays(answer);
+  if (mine !== askedDays) return;
+  if (answer.error) daysOf = "";
+  showDays(answer);
 }
 
 const title = (metric) => catalogue[metric]?.title ?? metric;
@@ -269,10 +279,11 @@ function showMilestones() {
     make("td", {}, one.session ? make("a", { href: report(one.session), textContent: milestone(one) }) : milestone(one)))));
 }
 
-$("choices").addEventListener("change", async ({ target }) => {
-  await load();
-  speak($("measure-sentence").textContent);
-  if (target.id === "days") await loadDays(); // after it: reading days takes longer than what one has asked for
+$("choices").addEventListener("change", async () => {
+  const words = await load();
+  if (!words) return;
+  speak(words);
+  if ($("days").value !== daysOf) await loadDays(); // after it: reading days takes longer than what one has asked for
 });
 $("choices").addEventListener("submit", (event) => event.preventDefault());
 addEventListener("resize", () => plot?.setSize({ width: $("plot").clientWidth, height: HEIGHT }));

@@ -4,7 +4,7 @@ import { LOCALE, POINT, REASONS, all, has, t } from "./texts.js";
 
 export const STALE_S = 5; // older than this is no longer "now"
 const LIVE_S = 3; // contacts are decided about a second after they were made: up to here it is "now"
-const FORGET_S = 60; // older than this, the old value itself is not shown any more
+export const FORGET_S = 60; // older than this, the old value itself is not shown any more
 
 const PLACEMENTS = {
   left_foot: [t("words.l_foot"), t("words.left_foot")],

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from queue import Queue
 from types import TracebackType
 from typing import Any, Self
 
@@ -176,6 +177,7 @@ class SimulatedGateway:
         self.notices: list[dict[str, Any]] = []
         self.faults: dict[str, dict[str, Any]] = {}
         self.watched: dict[tuple[str, str], float] = {}
+        self.asked: Queue[tuple[str, bytes]] = Queue()  # where a change of the ward is to be answered, and as which
         self._topics = topics
         self._people = people
         self._ended = threading.Event()
@@ -237,6 +239,13 @@ class SimulatedGateway:
         """Say who is in which bed, retained: a dashboard that comes later hears it too."""
         self._client.publish(self._topics.ward, registry, 1, retain=True)
 
+    def answer(self, change: tuple[str, bytes], **answer: Any) -> None:
+        """Say what became of a change that was asked for; by itself none is answered."""
+        topic, correlation = change
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.CorrelationData = correlation
+        self._client.publish(topic, orjson.dumps(answer), 1, properties=properties)
+
     def shout(self, topic: str, payload: bytes) -> None:
         """Send anything."""
         self._client.publish(topic, payload, 0)
@@ -255,6 +264,9 @@ class SimulatedGateway:
         return self.faults.get(device["id"], quiet if device["slot"] in self.silent else {})
 
     def _on_command(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        if topic := getattr(message.properties, "ResponseTopic", ""):
+            self.asked.put((topic, getattr(message.properties, "CorrelationData", b"")))
+            return
         request = orjson.loads(message.payload)
         self.watched[request["device"], request["stream"]] = time.monotonic() + request["for_s"]
 

@@ -199,6 +199,30 @@ async def test_old_numbers_are_never_shown_as_new(page: Page, address: str, sett
         await expect(page.locator(".tile").nth(1)).to_have_class("tile")
 
 
+class OnRight(Walker):
+    """A person of whose left foot nothing comes."""
+
+    def stride(self, side: str, end_s: float) -> list[dict[str, Any]]:
+        return super().stride(side, end_s) if side == "right" else []
+
+
+async def test_a_foot_of_which_nothing_comes_any_more_is_no_part_of_the_stride_time_of_now(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    person = OnRight(1)
+    with SimulatedGateway(settings.broker.port, [person], topics=topics) as simulated:
+        await page.goto(f"{address}patient/bay-1")
+        card = page.locator(".number-card", has_text="Stride time")
+        await expect(card.locator(".remark")).to_have_text("right · now")
+        earlier = time.time() - 600
+        simulated.publish(person, [person.measurement("stride_time", 2.4, "left", earlier - 2.4, earlier)])
+        await page.locator("#newest summary").click()
+        row = page.locator("#newest-table tbody tr", has_text="Stride time")
+        await expect(row.locator("td").first).to_have_text(re.compile(r"^2\.4"))
+        await expect(card.locator(".remark")).to_have_text("right · now")
+        await expect(card.locator("b")).to_have_text(re.compile(r"^1\.1"))
+
+
 async def test_a_dead_gateway_is_shown_on_top(page: Page, address: str, settings: Settings, topics: Topics) -> None:
     with SimulatedGateway(settings.broker.port, [Walker(1)], topics=topics) as simulated:
         await page.goto(address)

@@ -15,7 +15,8 @@ from playwright.async_api import Page, expect
 from config.settings import Settings
 from gateway.dashboard.pages import FILES
 from gateway.wire.topics import Topics
-from tests.gateway.dashboard.simulated_gateway import walking
+from tests.gateway.dashboard.simulated_gateway import SimulatedGateway, walking
+from tests.gateway.dashboard.test_wearers import Patient
 
 pytestmark = [
     pytest.mark.browser, pytest.mark.broker, pytest.mark.timeout(180), pytest.mark.asyncio(loop_scope="module"),
@@ -23,6 +24,9 @@ pytestmark = [
 
 SUBJECT = "p-137"  # who walks in bay-1
 BAND = {"kind": "turning", "of": "left_foot", "side": "none", "low": 0.0, "high": 5000.0, "shape": "bar"}
+CADENCE = {"kind": "metric", "of": "cadence", "side": "both", "low": 60.0, "high": 120.0, "shape": "bar"}
+NO_NUMBER = "\u2013"
+EMPTY = re.compile(r"scaleX\(0\)")
 LISTEN = "() => { window.seen = []; document.addEventListener('painted', ({ detail }) => window.seen.push(detail)); }"
 
 
@@ -94,3 +98,40 @@ async def test_the_lean_is_told_from_where_it_began(page: Page, address: str) ->
     assert found[124] == pytest.approx(15, abs=0.5)  # of turning alone: thrown about so, it weighs three times itself
     assert found[150] == pytest.approx(30, abs=0.5)
     assert found[-1] == pytest.approx(30, abs=0.2)
+
+
+def publish_past(simulated: SimulatedGateway, person: Patient, metric: str, value: float, ended_s_ago: float) -> None:
+    """Say a number that is no longer one of now."""
+    ended = time.time() - ended_s_ago
+    simulated.publish(person, [person.measurement(metric, value, "both", ended - 10, ended)])
+
+
+async def test_an_old_number_is_that_of_who_is_there_and_of_what_was_chosen(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    first, second = Patient("p-101", "s-1"), Patient("p-152", "s-2")
+    number, fill, words = (page.locator(f"#{name}") for name in ("value", "fill", "words"))
+    publish_registry(settings, topics, CADENCE, first.subject)
+    with SimulatedGateway(settings.broker.port, [first], topics=topics) as simulated:
+        await page.goto(f"{address}feedback/bay-1")
+        await expect(number).to_have_text(re.compile(r"^1\d\d$"))
+        publish_past(simulated, first, "walking_speed", 0.62, 30)
+        publish_registry(settings, topics, {**CADENCE, "of": "walking_speed", "low": 0.5, "high": 1.0}, first.subject)
+        await expect(page.locator("#unit")).to_have_text("m/s")
+        await expect(number).to_have_text("0.62")
+        await expect(words).to_contain_text("No data for")
+        publish_registry(settings, topics, CADENCE, first.subject)
+        await expect(number).to_have_text(re.compile(r"^1\d\d$"))
+        simulated.silent.add("bay-1")
+        simulated.seat(second)
+        await expect(page.locator("#empty")).to_be_visible()
+        publish_registry(settings, topics, CADENCE, second.subject)
+        await expect(words).to_contain_text("Waiting for the sensor")
+        await expect(number).to_have_text(NO_NUMBER)
+        await expect(fill).to_have_attribute("style", EMPTY)
+        publish_past(simulated, second, "cadence", 75.0, 70)
+        await expect(words).to_contain_text("No data for 1")
+        await expect(number).to_have_text(NO_NUMBER)
+        publish_past(simulated, second, "cadence", 75.0, 10)
+        await expect(number).to_have_text("75")
+        await expect(fill).not_to_have_attribute("style", EMPTY)

@@ -104,6 +104,35 @@ async def test_a_trend_leads_to_the_report_of_a_session(browser: Browser, addres
         await page.context.close()
 
 
+async def test_a_choice_that_could_not_be_read_is_said_and_taken_back(page: Page, address: str) -> None:
+    await page.goto(f"{address}trend/{SUBJECT}")
+    await expect(page.locator("#days-bars rect").first).to_be_visible()
+    await page.context.set_offline(True)
+    for name, other in (("metric", "cadence"), ("days", "42"), ("by", "week")):
+        before = await page.locator(f"#{name}").input_value()
+        assert before != other
+        await page.locator(f"#{name}").select_option(other)
+        await expect(page.locator(f"#{name}")).to_have_value(before)
+    await expect(page.locator("#trouble")).to_be_visible()
+    await expect(page.locator("#spoken")).to_have_text(await page.locator("#trouble").inner_text())
+    await expect(page.locator("#days-bars")).to_be_visible()
+    await page.context.set_offline(False)
+    await page.locator("#metric").select_option("cadence")
+    await expect(page.locator("#plot")).to_have_attribute("aria-label", re.compile("^Cadence"))
+    await expect(page.locator("#trouble")).to_be_hidden()
+
+
+async def test_days_that_could_not_be_read_leave_none_of_before(page: Page, address: str) -> None:
+    await page.goto(f"{address}trend/{SUBJECT}")
+    await expect(page.locator("#days-bars rect").first).to_be_visible()
+    await page.route("**/api/days/*", lambda route: route.abort())
+    await page.locator("#days").select_option("42")
+    await expect(page.locator("#days-sentence")).to_contain_text("The days cannot be read now")
+    await expect(page.locator("#days-bars")).to_be_hidden()
+    await expect(page.locator("#days-bars")).to_have_attribute("aria-label", re.compile("cannot be read now"))
+    await expect(page.locator("#days-table tbody tr")).to_have_count(0)
+
+
 async def test_no_english_text_is_left_on_a_trend_or_a_report(browser: Browser, address: str, session: str) -> None:
     texts = list(english_texts())
     context = await browser.new_context(locale="cy")

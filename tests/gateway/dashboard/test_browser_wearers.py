@@ -109,6 +109,25 @@ async def test_a_bed_taken_by_somebody_without_a_sensor_keeps_no_bar_of_the_earl
         await expect(page.locator("#strides-chart rect")).to_have_count(0)
 
 
+async def test_a_closed_table_of_all_numbers_keeps_none_of_the_earlier_patient(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    rows, summary = page.locator("#newest-table tbody tr"), page.locator("#newest summary")
+    with SimulatedGateway(settings.broker.port, [FIRST], topics=topics) as simulated:
+        await page.goto(f"{address}patient/bay-1")
+        await summary.click()
+        await expect(rows.first).to_be_attached()
+        await summary.click()
+        simulated.silent.add("bay-1")
+        simulated.seat(SECOND)
+        await expect(page.locator("#subject")).to_contain_text("p-152")
+        await expect(rows).to_have_count(0)
+        simulated.silent.clear()
+        await expect(page.locator(".number-card b").first).not_to_have_text(NO_NUMBER)
+        await summary.click()
+        await expect(rows.first).to_be_attached()
+
+
 async def test_numbers_of_the_earlier_patient_that_come_late_do_not_come_back(
     page: Page, address: str, settings: Settings, topics: Topics
 ) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -14,9 +18,12 @@ import pytest
 from playwright.async_api import Page, expect
 
 from config.settings import Settings
+from gateway.history.history import History
+from gateway.wire.payload import Message
 from gateway.wire.topics import Topics
 from tests.gateway.dashboard.api_document import said
 from tests.gateway.dashboard.simulated_gateway import SimulatedGateway, Walker
+from tests.gateway.samples import measurement
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 
@@ -195,6 +202,43 @@ async def test_the_page_shows_no_result_that_corrected_times_cut_off_and_says_so
     walking.publish_ward(registry(person, [], [session(person) | cut], 2))
     await expect(page.locator("#outside")).to_contain_text("Outside of the corrected times")
     await expect(page.locator(".trials li")).to_have_count(0)
+
+
+def store(path: Path, person: Walker, start_us: int) -> None:
+    """Write a history in which a walk of eight seconds was found."""
+    found = replace(
+        measurement(value=8.0, slot=person.slot), metric="tmwt10_time", unit="s", side="none", algorithm="10mwt/1",
+        subject=person.subject, session=person.session, start_us=start_us, end_us=start_us + 8 * MICRO,
+    )  # fmt: skip
+    with closing(History(path)) as history:
+        history.store([Message("gateway-1", "0" * 16, 0, [(1, found)])])
+
+
+def rename(path: Path, table: str, to: str) -> None:
+    """Have a history lack a table: whoever reads it is told that there is none."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute(f"ALTER TABLE {table} RENAME TO {to}")
+
+
+async def test_a_history_that_cannot_be_read_is_no_test_without_a_result_and_is_asked_again(
+    page: Page, address: str, settings: Settings, walking: SimulatedGateway, person: Walker
+) -> None:
+    now = round(time.time() * MICRO)
+    over = {"discarded": False, "started_us": now - 120 * MICRO, "ended_us": now - 60 * MICRO}
+    walking.publish_ward(registry(person, [], [session(person) | over]))
+    store(settings.history_file, person, now - 100 * MICRO)
+    rename(settings.history_file, "measurements", "lost")
+    asked = f"**/api/test/{person.slot}?*"
+    await page.route(asked, lambda route: route.abort())
+    await page.goto(f"{address}test/{person.slot}")
+    await expect(page.locator("#waits")).to_contain_text("The history cannot be read now")
+    async with page.expect_response(asked) as answer:
+        await page.unroute(asked)
+    assert "no such table" in (await (await answer.value).json())["problem"]
+    await expect(page.locator("#waits")).to_contain_text("The history cannot be read now")
+    rename(settings.history_file, "lost", "measurements")
+    await expect(page.locator(".trials .value").first).to_contain_text("8.0")
+    await expect(page.locator("#waits")).to_be_empty()
 
 
 async def test_that_a_session_was_discarded_is_said_with_its_results(
