@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,31}$")]
+IDENTIFIER = r"[a-z0-9][a-z0-9-]{0,31}"
+Identifier = Annotated[str, StringConstraints(pattern=f"^{IDENTIFIER}$")]
 """Ids appear in topics, file names and logs: lower-case letters, digits and hyphens, never a person's name."""
 
 

@@ -18,6 +18,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from config.section import IDENTIFIER
 from config.settings import Settings
 from gateway.cli.erasure_places import (
     Places,
@@ -46,7 +47,6 @@ TAKEN_S = 5.0
 POLL_S = 0.1
 DAY_US = 86_400_000_000
 MICRO = 1_000_000
-SUBJECT = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
 def history(
@@ -62,7 +62,7 @@ def history(
         return verify_history(path)
     if action not in ("erase", "allow", "export"):
         raise UsageError(f"'{action}' is none of erase, allow, export, retention and verify")
-    if not SUBJECT.fullmatch(subject):
+    if not re.fullmatch(IDENTIFIER, subject):
         raise UsageError("name the subject: a pseudonym as in the configuration, after the configuration file")
     if action == "export":
         return _export(path, subject)

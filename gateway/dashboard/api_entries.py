@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from gateway.dashboard.access import CHANGES, DEVICE_WORK, NOTICE_WORK
-from gateway.dashboard.api_schemas import ANYTHING, COUNT, NUMBER, SIDE, TEXT, Json, a
+from gateway.dashboard.api_schemas import ANYTHING, COUNT, MICROSECONDS, NUMBER, SIDE, TEXT, Json, a
 from gateway.results.days import MOST_DAYS
 from gateway.ward.changes import CHANGES as FIELDS_OF_CHANGES
 from gateway.wire.commands import WARD
@@ -80,9 +80,11 @@ DEVICE_FIELDS: Mapping[str, tuple[str, Json, tuple[str, ...]]] = {
 WHY: Json = {**TEXT, "description": "Why, or what was done; no names."}
 NOTICE_FIELDS: Mapping[str, tuple[str, Json, tuple[str, ...]]] = {
     "acknowledge": ("Say that a notice was seen; it stays, quieter, until it is over.",
-                    {"notice": TEXT, "why": WHY}, ("notice",)),
+                    {"notice": TEXT, "since_us": {**MICROSECONDS, "description": "Refused where it was raised anew."},
+                     "why": WHY}, ("notice",)),
     "pause": ("Have the notices of one kind of a bed be quiet for a while.",
-              {"bed": TEXT, "code": TEXT, "minutes": {**NUMBER, "exclusiveMinimum": 0}, "why": WHY},
+              {"bed": TEXT, "code": TEXT, "minutes": {**NUMBER, "exclusiveMinimum": 0}, "why": WHY,
+               "was": {**TEXT, "description": "Who is in the bed, empty for nobody; refused where another is by now."}},
               ("bed", "code", "minutes")),
     "resume": ("End such a pause.", {"bed": TEXT, "code": TEXT}, ("bed", "code")),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 from drivers.registry import load_driver
 from gateway.dashboard.registry import Registry
 from gateway.dashboard.ward import MICRO, Ward
+from gateway.ward.published import ENDED_SHOWN
 
 Json = dict[str, Any]
 OF_SUBJECT = ("id", "since_us", "height_m", "bands", "sessions_a_week", "notices")
@@ -86,7 +87,7 @@ def _bed(registry: Registry, bed: str, states: dict[str, Json]) -> Json:
         **registry.beds[bed],
         "subject": subject and {key: subject[key] for key in OF_SUBJECT},
         "session": session,
-        "ended": [one for one in registry.ended if subject and one["subject"] == subject["id"]],
+        "ended": [one for one in registry.ended if subject and one["subject"] == subject["id"]][-ENDED_SHOWN:],
         "worn": [{**one, **_state(states.get(one["id"]), bed)} for one in placed],
     }
 

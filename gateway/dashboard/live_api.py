@@ -11,8 +11,9 @@ from gateway.dashboard import page_states, signin
 from gateway.dashboard.event_stream import over_socket, send_events, send_over_socket, wants_socket
 from gateway.dashboard.live import TooManyViewersError
 from gateway.dashboard.looks import people, slot_of
-from gateway.dashboard.page_looks import Look
+from gateway.dashboard.page_looks import PAGE_NAMES, Look
 from gateway.dashboard.parts import PARTS
+from gateway.dashboard.site import read_view
 from gateway.dashboard.waveforms import TooManyWatchersError, Watcher
 
 LOOK_S = 1.0
@@ -42,7 +43,9 @@ async def _stream(request: web.Request, view: str) -> web.StreamResponse:
     except TooManyViewersError:
         raise web.HTTPServiceUnavailable(text="Too many pages are open.\n") from None
     send = send_over_socket if wants_socket(request) else send_events
-    async with aclosing(updates), aclosing(_noted(Look(request, parts.site, view), updates)) as noted:
+    shown = read_view(view)
+    look = Look(request, PAGE_NAMES[shown.kind], lambda: parts.site.people(shown))
+    async with aclosing(updates), aclosing(_noted(look, updates)) as noted:
         return await send(request, first, noted)
 
 
@@ -59,20 +62,20 @@ async def waveform(request: web.Request) -> web.WebSocketResponse:
     ward = parts.site.ward(request.query.get("gateway"))
     if ward is None or not ward.has_stream(device, stream):
         raise web.HTTPNotFound(text="No such stream.\n")
-    slot = slot_of(ward, device)
     try:
         with parts.strips.taken(request), parts.site.waveforms(ward).watching(device, stream) as watcher:
-            signin.note_look(request, "waveform", people(ward, slot), device=device)
+            look = Look(request, "waveform", lambda: people(ward, slot_of(ward, device)), device=device)
             return await over_socket(
-                request, f"waveform {device}/{stream}", lambda socket: _send_frames(request, socket, watcher)
+                request, f"waveform {device}/{stream}", lambda socket: _send_frames(request, socket, watcher, look)
             )
     except TooManyWatchersError:
         raise web.HTTPServiceUnavailable(text="Too many strips are open.\n") from None
 
 
-async def _send_frames(request: web.Request, socket: web.WebSocketResponse, watcher: Watcher) -> None:
+async def _send_frames(request: web.Request, socket: web.WebSocketResponse, watcher: Watcher, look: Look) -> None:
     with suppress(ConnectionResetError):  # the page was closed
         while signin.still_may(request):
+            look.renew()
             frame = await watcher.get(LOOK_S)
             if frame == b"":
                 break

@@ -138,11 +138,14 @@ def _tile(tile: Json, ward: Ward, now_us: int) -> Json:
     """Return a bed of one gateway among those of others: with its name, and its times on the page's clock."""
     ahead_us = now_us - ward.now_us()
     since_us = tile["patient_since_us"]
-    values = {
-        metric: shown and {**shown, "end_us": shown["end_us"] + ahead_us} for metric, shown in tile["values"].items()
-    }
+
+    def moved(shown: Json) -> Json:
+        return {**shown, "end_us": shown["end_us"] + ahead_us}
+
     return {
-        **tile, "gateway": ward.gateway, "values": values,
+        **tile, "gateway": ward.gateway,
+        "values": {metric: shown and moved(shown) for metric, shown in tile["values"].items()},
+        "alarms": [moved(shown) for shown in tile["alarms"]],
         "patient_since_us": None if since_us is None else since_us + ahead_us,
     }  # fmt: skip
 

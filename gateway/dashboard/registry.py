@@ -11,8 +11,6 @@ from typing import Any
 
 from gateway.dashboard.gateway_status import DEVICES, NAME, SLOTS
 from gateway.dashboard.outside_text import clean, is_number
-from gateway.model.entered import is_reported
-from gateway.model.measurement import Measurement
 from gateway.wire.payload import PayloadError
 from gateway.wire.receipt import PAYLOAD_VERSION
 
@@ -88,7 +86,8 @@ class Registry:
         subjects: Who is there, by bed.
         devices: All that the ward has.
         sessions: Those that have not ended, by subject.
-        ended: The last of each subject who is there that have ended; a gateway of before tells of none.
+        ended: The last of each subject who is there that have ended, and what was corrected last; a gateway of before
+            tells of none.
     """
 
     number: int | None = None
@@ -102,20 +101,6 @@ class Registry:
         """Return the session of whoever is in a bed."""
         subject = self.subjects.get(bed)
         return self.sessions.get(subject["id"]) if subject else None
-
-    def cuts_off(self, made: Measurement) -> bool:
-        """Whether a measurement reaches beyond the corrected times of its session, and is none of it any more.
-
-        As the history has it (`gateway.history.books.ward_book`), which may hear of a correction later than we do.
-        """
-        of = next((one for one in self.ended if is_of(one["id"], made.session)), None)
-        if of is None or is_reported(made.algorithm):  # what is reported is of the whole session, whatever its times
-            return False
-        began, ended = of["made_started_us"] or of["started_us"], of["made_ended_us"] or of["ended_us"]
-        return bool(
-            (of["started_us"] > began and made.start_us < of["started_us"])
-            or (of["ended_us"] < ended and made.end_us > of["ended_us"])
-        )
 
 
 def is_of(session: str, part: str) -> bool:

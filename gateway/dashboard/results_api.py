@@ -19,6 +19,7 @@ import orjson
 from aiohttp import web
 
 from config.bands import BandFile
+from config.section import IDENTIFIER
 from config.settings import Settings
 from dsp.catalogue import CATALOGUE
 from gateway.audit.access_log import Person
@@ -37,7 +38,6 @@ from gateway.results.trend import LONGEST_DAYS, By, Window, make_trend
 from gateway.texts.languages import spoken, text
 
 SESSION = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}"
-SUBJECT = r"[a-z0-9][a-z0-9_-]{0,31}"
 AT_ONCE = 2
 """Reports and trends that are read at once: each is a moment of one core."""
 WAIT_S = 20.0
@@ -71,9 +71,9 @@ def add_routes(app: web.Application, settings: Settings) -> None:
     app.router.add_get(f"/report/{{session:{SESSION}}}", report_page)
     app.router.add_get(f"/report/{{session:{SESSION}}}/pdf", report_pdf)
     app.router.add_get(f"/api/report/{{session:{SESSION}}}", report_data)
-    app.router.add_get(f"/trend/{{subject:{SUBJECT}}}", trend_page)
-    app.router.add_get(f"/api/trend/{{subject:{SUBJECT}}}", trend_data)
-    app.router.add_get(f"/api/days/{{subject:{SUBJECT}}}", days_data)
+    app.router.add_get(f"/trend/{{subject:{IDENTIFIER}}}", trend_page)
+    app.router.add_get(f"/api/trend/{{subject:{IDENTIFIER}}}", trend_data)
+    app.router.add_get(f"/api/days/{{subject:{IDENTIFIER}}}", days_data)
     app.router.add_get("/api/bands", bands)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import insort
 from collections import Counter, OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -52,8 +53,8 @@ class SlotState:
         wearer: Who is in the slot; None before any word about it.
         known_us: UTC microseconds of the newest word about who is there: only a newer one changes it.
         patient_since_us: When another patient was seen to take the place; None where none was seen to.
-        tests: The last result of each test, by metric and side, of any session of this patient.
-        results: All results of tests of this patient, and what was reported, in the order of coming; the newest.
+        results: Results of tests of this patient, of any session, and what was reported, in the order of coming: the
+            newest, and the last of each test.
         off_body: Sensors that nobody wore when that was last known, with the end of that quarter of an hour.
         cycles: The last curves of the slot, whose ever they are: they say it themselves.
         newest_us: End of the newest measurement.
@@ -65,7 +66,6 @@ class SlotState:
     patient_since_us: int | None = None
     values: dict[tuple[str, str], OrderedDict[str, Measurement]] = field(default_factory=dict)
     strides: dict[tuple[str, str], list[Measurement]] = field(default_factory=dict)
-    tests: dict[tuple[str, str, str], Measurement] = field(default_factory=dict)
     results: list[Measurement] = field(default_factory=list)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
     off_body: dict[str, int] = field(default_factory=dict)
@@ -78,7 +78,6 @@ class SlotState:
         before = self.wearer
         if before is not None and (before.subject, before.simulated) != (wearer.subject, wearer.simulated):
             self.patient_since_us = at_us
-            self.tests.clear()
             self.results.clear()
         self.wearer, self.known_us, self.newest_us = wearer, at_us, 0
         self.values.clear()
@@ -119,13 +118,21 @@ class SlotState:
         if (of.subject, of.simulated) != (measurement.subject, measurement.simulated):
             return False
         if measurement not in self.results:
-            self.results = [*self.results, measurement][-RESULTS_KEPT:]
-            self.revision += 1
-        key = (measurement.metric, measurement.side, measurement.algorithm if is_entered(measurement.algorithm) else "")
-        if key not in self.tests or measurement.end_us >= self.tests[key].end_us:
-            self.tests[key] = measurement
+            self.results = [*self.results, measurement]
+            if len(self.results) > RESULTS_KEPT:
+                last = self.last_tests()
+                self.results.remove(next((one for one in self.results if one not in last), self.results[0]))
             self.revision += 1
         return True
+
+    def last_tests(self, is_aside: Callable[[Measurement], bool] = lambda _: False) -> list[Measurement]:
+        """Return the last result of each test, by metric and side, but for those that are set aside."""
+        last: dict[tuple[str, str, str], Measurement] = {}
+        for one in self.results:
+            key = (one.metric, one.side, one.algorithm if is_entered(one.algorithm) else "")
+            if not is_aside(one) and (key not in last or one.end_us >= last[key].end_us):
+                last[key] = one
+        return [last[key] for key in sorted(last)]
 
     def _note_wear(self, measurement: Measurement) -> None:
         """Note until when nobody wore a sensor, which each tells of itself."""

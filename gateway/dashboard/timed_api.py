@@ -95,7 +95,7 @@ async def test(request: web.Request) -> web.Response:
     of_bed = [one for one in ward.slot(bed).results if is_of(session["id"], one.session)]
     results = [m for m in kept if CATALOGUE[m.metric].kind in RESULTS]
     results += [one for one in of_bed if one not in results]
-    cut = [m for m in results if ward.registry.cuts_off(m)]
+    cut = [m for m in results if ward.ended.cuts_off(m)]
     return _answer({
         "session": session["id"],
         "state": "discarded" if session.get("discarded") else session.get("state", "ended"),

@@ -34,7 +34,7 @@ def timed_view(ward: Ward, bed: str) -> Json:
         "signals": {device["id"]: _signals(device) for device in ward.devices(bed)},
         "session_of_numbers": clean(state.wearer.session) if state.wearer else "",
         "live": live,
-        "results": [result_json(one) for one in state.results if not ward.registry.cuts_off(one)],
+        "results": [result_json(one) for one in state.results if not ward.ended.sets_aside(one)],
     }
 
 

@@ -107,7 +107,7 @@ def slot_view(ward: Ward, slot: str, now_us: int) -> dict[str, Any]:
             "activity": activity(state, ward.devices(slot), now_us),
             "age_s": age_s(ward, slot, now_us),
             "values": [shown(state.best(*key)) for key in sorted(state.values)],
-            "tests": [shown(one) for _, one in sorted(state.tests.items()) if not ward.registry.cuts_off(one)],
+            "tests": [shown(one) for one in state.last_tests(ward.ended.sets_aside)],
             "strides": {side: strides(state, side) for side in ("left", "right")},
             "cycles": cycles(ward, slot),
             "exoskeleton_cycles": exoskeleton_cycles(ward, slot),

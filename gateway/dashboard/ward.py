@@ -13,6 +13,7 @@ from dsp.catalogue import CATALOGUE
 from gateway.dashboard.active_notices import ActiveNotices
 from gateway.dashboard.charges import Charges
 from gateway.dashboard.delays import Delays
+from gateway.dashboard.ended_sessions import EndedSessions
 from gateway.dashboard.gateway_status import SLOTS, GatewayStatus, check_head, read_status
 from gateway.dashboard.registry import Registry, read_registry
 from gateway.dashboard.slot_state import MICRO, STALE_S, STRIDE_METRICS, STRIDES, SlotState, Wearer, wearer_of
@@ -82,6 +83,7 @@ class Ward:
         notices: The notices that stand.
         delays: How late events are.
         registry: Who is in which bed, wearing what, as the gateway's registry says.
+        ended: What was last told of the sessions that have ended.
         charges: How full the sensors' batteries were when they last told.
         own_health: How the gateway is by its newest status, if it is heard.
         clock_ahead_us: By how much its clock was ahead of ours when it last spoke; None before it did.
@@ -103,6 +105,7 @@ class Ward:
         self.notices = ActiveNotices()
         self.delays = Delays(clock_us)
         self.registry = Registry()
+        self.ended = EndedSessions()
         self.charges = Charges()
         self._pages = StatusPages()
         self._slots = Slots()
@@ -134,6 +137,7 @@ class Ward:
                 self._on_cycles(name, payload)
             elif kind == "ward":
                 self.registry = read_registry(decode(payload)) if payload else Registry()
+                self.ended.note(self.registry.ended)
                 self._slots.empty(self.is_empty, self.now_us(), simulated=self.status.simulated)
             elif kind == "notices" and not self.notices.apply(decode(payload)):
                 raise PayloadError("not as expected")  # noqa: TRY301

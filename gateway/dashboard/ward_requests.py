@@ -26,7 +26,7 @@ MOST_WAITING = 32
 BEFORE = "was"
 """The field of a change that says what stood there when the page was filled in (docs/mqtt.md, commands)."""
 
-ASK_FOR_IT = frozenset(name for name, change in CHANGES.items() if BEFORE in change.model_fields)
+ASK_FOR_IT = frozenset({"notice-pause", *(name for name, change in CHANGES.items() if BEFORE in change.model_fields)})
 
 Json = dict[str, Any]
 

@@ -21,7 +21,7 @@ from gateway.model.status import AnswerStatus, NoticeStatus, PauseStatus
 from gateway.status import kept_notices
 from gateway.status.kept_notices import Answer, KeptNotices, KeptReview, Pause
 from gateway.ward.refusals import refused
-from gateway.ward.rules import refuse_number_in, valid
+from gateway.ward.rules import refuse_changed, refuse_number_in, valid
 from gateway.ward.state import FREE_TEXT
 from gateway.wire.commands import NOTICES
 
@@ -50,11 +50,12 @@ class Acknowledge(Section):
 
 
 class PauseNotices(Section):
-    """Notices of a bed, or one kind of the gateway's own, are to be quiet."""
+    """Notices of a bed, or one kind of the gateway's own, are to be quiet; with ``was`` those of no other."""
 
     bed: Annotated[str, Field(max_length=64)] = ""
     code: Annotated[str, Field(max_length=64)] = ""
     minutes: Annotated[float, Field(gt=0, le=LONGEST_PAUSE_MIN)]
+    was: Annotated[str, Field(max_length=64)] | None = None
     why: FREE_TEXT = ""
 
 
@@ -177,9 +178,10 @@ class NoticeDesk:
         asked = valid(PauseNotices, payload)
         refuse_number_in("why", asked.why)
         self._check(asked.bed, asked.code)
-        at_us = self._now_us()
+        at_us, subject = self._now_us(), self._beds().get(asked.bed, "")
+        refuse_changed(asked.was, subject)
         pause = Pause(
-            bed=asked.bed, subject=self._beds().get(asked.bed, ""), code=asked.code,
+            bed=asked.bed, subject=subject, code=asked.code,
             until_us=at_us + round(asked.minutes * MINUTE_US), by=by, at_us=at_us, why=asked.why,
         )  # fmt: skip
         others = [one for one in self._in_force(at_us) if (one.bed, one.code) != (asked.bed, asked.code)]

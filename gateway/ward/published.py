@@ -10,7 +10,8 @@ from gateway.ward.state import Session, WardState
 
 VERSION = 1
 ENDED_SHOWN = 3
-"""Sessions that have ended, the newest of each subject who is there: what somebody may still want to mend."""
+"""Sessions that have ended, the newest of each subject who is there: what somebody may still want to mend. And as many
+that were corrected last and are or were theirs: whoever shows their results has to hear that they are not theirs."""
 OF_ENDED = {"id", "bed", "subject", "protocol", "started_us", "ended_us", "discarded"}
 
 
@@ -40,18 +41,25 @@ def published(ward: WardState) -> dict[str, Any]:
             for one in ward.devices
         ],
         "sessions": [_session(one) for one in ward.sessions if one.state != "ended"],
-        "ended": [session for subject in ward.subjects for session in _ended(ward, subject.id)],
+        "ended": _ended(ward),
     }  # fmt: skip
 
 
-def _ended(ward: WardState, subject: str) -> list[dict[str, Any]]:
-    found = [one for one in ward.sessions if one.subject == subject and one.state == "ended"]
+def _ended(ward: WardState) -> list[dict[str, Any]]:
+    over = [one for one in ward.sessions if one.state == "ended"]
+    corrected = sorted((one for one in over if one.corrections), key=lambda one: one.corrections[-1].at_us)
+    told: set[str] = set()
+    for subject in ward.subjects:
+        theirs = [one.id for one in over if one.subject == subject.id]
+        mended = [one.id for one in corrected if subject.id in {one.subject, *(was.subject for was in one.corrections)}]
+        told |= {*theirs[-ENDED_SHOWN:], *mended[-ENDED_SHOWN:]}
     return [
         {
             **one.model_dump(mode="json", include=OF_ENDED), "made_started_us": one.made_started_us,
             "made_ended_us": one.made_ended_us,
         }
-        for one in found[-ENDED_SHOWN:]
+        for one in over
+        if one.id in told
     ]  # fmt: skip
 
 

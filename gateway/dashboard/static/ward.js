@@ -28,6 +28,7 @@ const kiosk = asKiosk(role) ? new Kiosk(() => { page += 1; show(); }) : null;
 let state = null;
 let slots = [];
 let notices = [];
+let pauses = [];
 let page = 0;
 let beyond = 0; // beds that found no room
 
@@ -62,7 +63,8 @@ function updateFigure(node, id, shown) {
 const ageOf = (slot) => (slot.age_s === null ? null : slot.age_s + silence());
 const isStale = (slot) => (ageOf(slot) ?? Infinity) > STALE_S;
 const noticesOf = (slot) => notices.filter((notice) => notice.slot === slot.id && notice.gateway === slot.gateway);
-const labelOf = (bed, gateway) => slots.find((slot) => slot.id === bed && slot.gateway === gateway)?.label ?? (bed || t("ward.the_gateway"));
+const slotOf = (bed, gateway) => slots.find((slot) => slot.id === bed && slot.gateway === gateway);
+const labelOf = (bed, gateway) => slotOf(bed, gateway)?.label ?? (bed || t("ward.the_gateway"));
 
 function updateLink(link, slot) {
   say(link, slot.label);
@@ -156,17 +158,24 @@ function show() {
 // --- answers to notices ---
 
 const dialog = new Ask((_answer, said) => tell(said), (error) => tell(error));
-const standing = (id) => notices.find((notice) => notice.id === id);
+const there = {
+  standing: ({ id, since_us: since }) => notices.find((notice) => notice.id === id && notice.since_us === since),
+  paused: ({ bed, code, gateway, until_us: until }) => pauses.some((one) => one.bed === bed && one.code === code && one.gateway === gateway && one.until_us === until),
+  label: labelOf,
+  whose(bed, gateway) {
+    const slot = slotOf(bed, gateway);
+    return slot?.known ? slot.subject : undefined; // who is there has not been told
+  },
+};
 
 function offers(notice) {
   if (kiosk) return [];
-  const label = labelOf(notice.slot, notice.gateway);
   const found = [];
   if (may.includes("acknowledge") && !notice.acknowledged) {
-    found.push({ text: t("ward.seen"), label: t("ward.acknowledge", { notice: textOf(notice) }), act: () => dialog.open(answers.acknowledge(notice, standing, state.gateway)) });
+    found.push({ text: t("ward.seen"), label: t("ward.acknowledge", { notice: textOf(notice) }), act: () => dialog.open(answers.acknowledge(notice, there, state.gateway)) });
   }
   if (may.includes("pause") && !notice.paused && !notice.acknowledged) {
-    found.push({ text: t("common.pause"), label: t("ward.pause", { notice: textOf(notice) }), act: () => dialog.open(answers.pause(notice, label, state.gateway)) });
+    found.push({ text: t("common.pause"), label: t("ward.pause", { notice: textOf(notice) }), act: () => dialog.open(answers.pause(notice, there, state.gateway)) });
   }
   return found;
 }
@@ -182,7 +191,7 @@ function updatePause(item, paused) {
   item.children[1].hidden = Boolean(kiosk) || !may.includes("resume");
   say(item.children[1], t("ward.end_the_pause"));
   item.children[1].setAttribute("aria-label", t("ward.end_pause", { kind, label }));
-  item.children[1].onclick = () => dialog.open(answers.resume(paused, label, state.gateway));
+  item.children[1].onclick = () => dialog.open(answers.resume(paused, there, state.gateway));
 }
 
 // --- choices ---
@@ -220,10 +229,10 @@ follow(choice.number === "cadence" ? "" : `?number=${encodeURIComponent(choice.n
   state = said;
   slots = said.slots;
   notices = said.notices;
+  pauses = said.pauses ?? [];
   beyond = said.more_slots ?? 0;
   showWards();
   showNotices($("notices"), notices, kiosk ? LISTED : undefined, offers);
-  const pauses = said.pauses ?? [];
   $("pauses").hidden = pauses.length === 0;
   keep($("pauses"), pauses, makePause, updatePause);
   show();

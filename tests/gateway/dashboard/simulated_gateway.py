@@ -175,6 +175,7 @@ class SimulatedGateway:
         self.silent: set[str] = set()
         self.version = 1  # of the status
         self.notices: list[dict[str, Any]] = []
+        self.pauses: list[dict[str, Any]] = []
         self.faults: dict[str, dict[str, Any]] = {}
         self.watched: dict[tuple[str, str], float] = {}
         self.asked: Queue[tuple[str, bytes]] = Queue()  # where a change of the ward is to be answered, and as which
@@ -187,7 +188,7 @@ class SimulatedGateway:
             topics.status, orjson.dumps({"v": 1, "gateway": topics.gateway, "state": "offline"}), 1, True
         )
         self._client.connect("127.0.0.1", port, properties=Properties(PacketTypes.CONNECT))  # type: ignore[no-untyped-call]
-        self._client.subscribe(topics.command(), 1)
+        self._client.subscribe(topics.command("watch"), 1)
         self._thread = threading.Thread(target=self._run, name="simulated gateway")
 
     def __enter__(self) -> Self:
@@ -216,7 +217,7 @@ class SimulatedGateway:
                          "latency_ms": {"p50": 42.0, "p95": 71.0}},
             "outbox": {"depth": 3, "oldest_s": 0.4, "bytes": 4096, "dropped": {}},
             "publisher": {"connected": True, "under_way": 1, "sent": 100, "errors": 0},
-            "notices": {"active": self.notices, "raised": {}},
+            "notices": {"active": self.notices, "raised": {}, "paused": self.pauses},
         }  # fmt: skip
         self._client.publish(self._topics.status, orjson.dumps(body), 1, retain=True)
 

@@ -115,6 +115,7 @@ async def test_what_is_not_there_is_said(client: Client, session: str) -> None:
         ("/report/nothing", 404, "knows no session 'nothing'"),
         (f"/report/{session}?subject=p-other", 404, "of p-other"),
         (f"/report/{session}?baseline=nothing", 404, "no other session"),
+        ("/trend/p_1", 404, "Not Found"),  # a ward takes no such pseudonym, and an export knows none
         ("/api/trend/p-nobody", 404, "nobody of the pseudonym"),
         ("/api/days/p-nobody", 404, "nobody of the pseudonym"),
         (f"/api/days/{SUBJECT}?days=93", 400, "1 to 92"),

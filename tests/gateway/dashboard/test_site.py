@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager
 
+import orjson
 import pytest
 import pytest_asyncio
 from aiohttp.test_utils import TestClient, TestServer
@@ -13,12 +15,14 @@ from playwright.async_api import Page, expect
 
 from config.settings import Dashboard, Settings
 from gateway.dashboard.feed import Message
+from gateway.dashboard.page_states import render
 from gateway.dashboard.server import make_app, serve
 from gateway.dashboard.site import GATEWAYS, Site, read_view
 from gateway.wire.topics import Topics
 from gateway.wire.waveform import HEADER
-from tests.gateway.dashboard.simulated_gateway import SimulatedGateway, Walker, notice
+from tests.gateway.dashboard.simulated_gateway import MICRO, SimulatedGateway, Walker, notice
 from tests.gateway.dashboard.test_server import WITHIN_S, Client, State, first, status_of
+from tests.gateway.dashboard.test_ward import measurements, status
 
 pytestmark = pytest.mark.broker
 in_one_loop = pytest.mark.asyncio(loop_scope="module")
@@ -167,6 +171,26 @@ def test_a_wrong_publisher_makes_us_hold_no_more_than_fits() -> None:
     site.on_message(message("other", "command/watch"))
     assert len(site.wards()) < GATEWAYS
     assert site.losses()["too many gateways"] == 20 + 1 + 2
+
+
+def test_what_a_tile_shows_is_as_old_as_its_own_gateway_says() -> None:
+    """Its clock is an hour behind that of the page: a stop of just now must not stand there as an old one."""
+    site, now_s, person = Site(listening(Settings(), NORTH, SOUTH)), time.time(), somebody("p-south")
+    south = now_s - 3600.0
+    told = [
+        person.measurement(metric, 1.0, "none", south - 2.0, south - 2.0)
+        for metric in ("exo_emergency_stop", "heart_rate")
+    ]
+    for gateway, at_s in ((NORTH, now_s), (SOUTH, south)):
+        said = status([person], at_s, gateway=gateway)
+        site.on_message(message(gateway)._replace(payload=said, retained=False))
+    body = orjson.loads(measurements(person.slot, told)) | {"gateway": SOUTH}
+    site.on_message(message(SOUTH, f"measurements/{person.slot}")._replace(payload=orjson.dumps(body)))
+    state = render(site, "ward")
+    (tile,) = [slot for slot in state["slots"] if slot["gateway"] == SOUTH]
+    (stop,) = tile["alarms"]
+    ages_s = [(state["now_us"] - one["end_us"]) / MICRO for one in (stop, tile["values"]["heart_rate"])]
+    assert ages_s == pytest.approx([2.0, 2.0], abs=60.0)
 
 
 @pytest.mark.parametrize(

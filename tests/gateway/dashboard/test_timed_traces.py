@@ -35,7 +35,7 @@ def test_what_was_corrected_stands_beside_what_was_found() -> None:
     state.give_to(Wearer(found.subject, "s-2", found.simulated), found.end_us + 1)
     assert state.keep_test(found)
     assert state.keep_test(replace(found, value=11.0, algorithm="by-hand/1", end_us=found.end_us + 1))
-    assert sorted(one.value or 0.0 for one in state.tests.values()) == [11.0, 12.0]
+    assert sorted(one.value or 0.0 for one in state.last_tests()) == [11.0, 12.0]
     assert [one.value for one in state.results] == [12.0, 11.0]
     state.give_to(Wearer("p-another", "s-3", found.simulated), found.end_us + 2)
     assert state.results == []

@@ -13,6 +13,7 @@ from config.settings import Broker
 from gateway.broker.answers import name_at
 from gateway.dashboard.feed import Feed, Message
 from gateway.dashboard.ward_requests import WardRequests
+from gateway.status.notice_desk import ResumeNotices
 from gateway.ward.changes import Discharge, Move
 from gateway.ward.refusals import RefusedError, named
 from gateway.ward.rules import valid
@@ -64,6 +65,14 @@ async def test_a_gateway_of_before_is_asked_without_what_it_does_not_know() -> N
         gateway = Gateways(requests, model)
         assert (await requests.ask(cast("Feed", gateway), topics, "move", change))["ok"]
         assert gateway.heard == asked
+
+
+async def test_so_is_one_that_pauses_the_notices_of_whoever_is_in_a_bed() -> None:
+    requests = WardRequests("site", name="dashboard")
+    gateway = Gateways(requests, ResumeNotices)  # which takes the fields of a pause of before
+    pause = {"bed": "bay-1", "code": "link-lost", "was": "p-1"}
+    assert (await requests.ask(cast("Feed", gateway), Topics("site", "ward"), "notice-pause", pause))["ok"]
+    assert gateway.heard == [pause, {"bed": "bay-1", "code": "link-lost"}]
 
 
 async def test_another_field_that_nobody_knows_stays_refused() -> None:

@@ -83,6 +83,17 @@ def test_a_pause_is_of_who_is_in_the_bed_and_not_of_who_comes_next(desk: Desk) -
     assert not is_quiet(desk.again()[0]), "who comes back is asked again"
 
 
+@pytest.mark.parametrize(("there", "was"), [("p-2", "p-1"), ("", "p-1"), ("p-2", "")])
+def test_a_pause_of_whoever_has_left_is_none_of_who_is_in_the_bed_by_now(desk: Desk, there: str, was: str) -> None:
+    desk.beds["bay-1"] = there
+    desk.look(notice(LOW, "bay-1"))
+    with pytest.raises(RefusedError, match="see what holds now"):
+        desk.do("pause", bed="bay-1", minutes=30, was=was)
+    assert not is_quiet(desk.again()[0])
+    desk.do("pause", bed="bay-1", minutes=30, was=there)
+    assert is_quiet(desk.again()[0])
+
+
 @pytest.mark.parametrize("restarts", [False, True])
 def test_a_pause_that_was_made_under_a_clock_that_was_ahead_ends_when_it_is_set_right(
     desk: Desk, restarts: bool

@@ -12,6 +12,7 @@ import pytest
 from config.pseudonym import check_digit
 from gateway.ward.changes import read_change, session_of
 from gateway.ward.corrections import MOST, note_on
+from gateway.ward.published import published
 from gateway.ward.refusals import RefusedError
 from gateway.ward.registry import Registry, read_state
 from gateway.ward.state import WardState
@@ -231,3 +232,36 @@ def test_of_two_who_say_whose_it_was_the_second_is_told(ward: WardState) -> None
     assert sentence == "somebody has changed that meanwhile: see what holds now, and ask again"
     again: Asked = ("session-correct", {"session": name(ward), "subject": "p-3", "was": "p-2"})
     assert changed([again], ward, at(95)).sessions[0].subject == "p-3"
+
+
+def told(ward: WardState) -> dict[str, str]:
+    return {one["id"]: one["subject"] for one in published(ward)["ended"]}
+
+
+def three_more(ward: WardState, subject: str, bed: str, device: str) -> WardState:
+    wears: Asked = ("assign", {"device": device, "bed": bed, "placement": "right_foot"})
+    one: list[Asked] = [
+        ("session-start", {"subject": subject, "protocol": "tug"}), ("session-end", {"session": subject})
+    ]  # fmt: skip
+    return changed([wears, *one, *one, *one], ward, at(100))
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_session_that_is_anothers_now_is_told_while_whose_it_was_is_there(ward: WardState, *, there: bool) -> None:
+    """Else its result would stay where it was shown: nobody hears of who is not there, or of an older session."""
+    if there:
+        ward = three_more(changed([("admit", {"subject": "p-2", "bed": "bay-b"})], ward), "p-2", "bay-b", "dot-2")
+    mended = changed([("session-correct", {"session": name(ward), "subject": "p-2"})], ward, at(200))
+    assert told(mended) == told(ward) | {name(ward): "p-2"}
+    gone = changed([("discharge", {"subject": "p-1"})], mended, at(300))
+    assert (name(ward) in told(gone)) is there
+
+
+def test_what_was_corrected_last_is_told_however_many_sessions_came_after_it(ward: WardState) -> None:
+    later = three_more(ward, "p-1", "bay-a", "dot-2")
+    assert name(ward) not in told(later)
+    for discarded in (True, False):
+        later = changed(
+            [("session-discard", {"session": name(ward), "take_back": not discarded})], later, at(200 + discarded)
+        )
+        assert [one["discarded"] for one in published(later)["ended"] if one["id"] == name(ward)] == [discarded]
