@@ -74,7 +74,7 @@ export function showNotices(section, notices, most = LISTED, answers = () => [])
   more.hidden = left <= 0;
   say(more, left > 0 ? t("notices.more_devices_page", { left }) : "");
   const fresh = known && notices.find((notice) => !known.has(notice.id) && !isQuiet(notice));
-  if (fresh) speak(t("notices.notice_priority", { priority: priority(fresh)[1].toLowerCase(), fresh: textOf(fresh) }), { notice: true });
+  if (fresh) speak(t("notices.notice_priority", { priority: priority(fresh)[1].toLowerCase(), fresh: textOf(fresh) }), { first: true });
   known = new Set(notices.map((notice) => notice.id));
 }
 
