@@ -12,7 +12,7 @@ import { at, inOneLine, kindWords, showNotices, textOf } from "./notices.js";
 import { signedIn } from "./session.js";
 import { t } from "./texts.js";
 import { SHOWS, SORTS, asKiosk, choice, choose, chosen, isEmpty, numbersOf } from "./wall.js";
-import { ACTIVITY, STALE_S, age, clock, duration, protocolWords, reading, whole } from "./words.js";
+import { ACTIVITY, STALE_S, age, clock, duration, protocolWords, reading, when, whole } from "./words.js";
 
 const FEW = 6; // as many or fewer have room to be larger
 const NEW_S = 600; // so long a tile says that its patient is new
@@ -133,7 +133,7 @@ function showCounts() {
   if ($("counts").textContent !== counts) speak(counts);
   say($("counts"), counts);
   $("heard").hidden = !kiosk || state.gateway_age_s === null;
-  if (kiosk && state.gateway_age_s !== null) say($("heard"), t("ward.last_heard", { clock: clock(now() - state.gateway_age_s - silence()) }));
+  if (kiosk && state.gateway_age_s !== null) say($("heard"), t("ward.last_heard", { clock: when(now() - state.gateway_age_s - silence(), now()) }));
 }
 
 function show() {

@@ -159,6 +159,12 @@ const STATES = {
 export const state = (name) => STATES[name] ?? ["○", name ?? t("words.unknown")];
 export const LOW_BATTERY = 20; // per cent
 
+// A time of day, with its day where that is not the one of another time: mostly not today.
+export function when(seconds, today, withSeconds = true) {
+  const [at, other] = [day(seconds * 1e6), day(today * 1e6)];
+  return `${at === other ? "" : `${day(seconds * 1e6, false)}, `}${clock(seconds, withSeconds)}`;
+}
+
 export function clock(seconds, withSeconds = true) {
   const options = { hour: "2-digit", minute: "2-digit", hour12: false };
   if (withSeconds) options.second = "2-digit";
