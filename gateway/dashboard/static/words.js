@@ -93,6 +93,12 @@ export function day(us, withYear = true) {
   return `${at.getDate()} ${MONTHS[at.getMonth()]}${withYear ? ` ${at.getFullYear()}` : ""}`;
 }
 
+// A day or a week of the server's: it is one of UTC, wherever the browser is.
+export function utcDay(us) {
+  const at = new Date(us / 1000);
+  return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()}`;
+}
+
 export function side(placement) {
   return ["left", "right"].find((name) => placement?.startsWith(name)) ?? "";
 }
