@@ -138,7 +138,7 @@ function showCounts() {
 
 function show() {
   if (!state) return;
-  const found = chosen(slots, (slot) => ({ notices: noticesOf(slot), stale: isStale(slot) }));
+  const found = chosen(slots, (slot) => ({ notices: noticesOf(slot), stale: isStale(slot) }), state.gateway);
   const size = kiosk ? kiosk.size(found.length) : PAGE;
   const pages = Math.max(1, Math.ceil(found.length / size));
   page = kiosk ? page % pages : Math.min(page, pages - 1);
@@ -208,11 +208,15 @@ $("previous").addEventListener("click", () => { page -= 1; show(); });
 $("next").addEventListener("click", () => { page += 1; show(); });
 if (kiosk) addEventListener("resize", show);
 
+let wards = [];
+
+// What was chosen can be undone, also where that gateway is not heard, or no other.
 function showWards() {
-  const ids = (state.gateways ?? []).map(({ id }) => id);
-  $("ward-choice").hidden = ids.length < 2;
-  if ($("ward").options.length === ids.length + 1) return;
-  $("ward").replaceChildren(...["", ...ids].map((id) => make("option", { value: id, textContent: id || t("ward.all") })));
+  const ids = [...new Set(["", ...(state.gateways ?? []).map(({ id }) => id), choice.ward])];
+  $("ward-choice").hidden = ids.length < 3 && !choice.ward;
+  if (ids.join() === wards.join()) return;
+  wards = ids;
+  $("ward").replaceChildren(...ids.map((id) => make("option", { value: id, textContent: id || t("ward.all") })));
   $("ward").value = choice.ward;
 }
 
