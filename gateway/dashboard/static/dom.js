@@ -8,6 +8,8 @@ export const GATEWAY = new URLSearchParams(location.search).get("gateway") ?? ""
 export const ofGateway = (address) =>
   (GATEWAY ? `${address}${address.includes("?") ? "&" : "?"}gateway=${encodeURIComponent(GATEWAY)}` : address);
 
+for (const link of document.querySelectorAll("a[data-of-gateway]")) link.setAttribute("href", ofGateway(link.getAttribute("href")));
+
 export const $ = (id) => document.getElementById(id);
 
 export function make(tag, properties = {}, ...children) {
