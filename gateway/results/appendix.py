@@ -9,7 +9,7 @@ from dsp.catalogue import CATALOGUE
 from gateway.results.change import MDC95_OF_SEM
 from gateway.results.report import Report
 from gateway.results.sources import Source
-from gateway.results.wording import clock, metric_words, number, place_words, safe, side_words, unit_words
+from gateway.results.wording import metric_words, number, place_words, safe, side_words, span, unit_words
 from gateway.texts.languages import protocol_title, text
 
 
@@ -44,7 +44,7 @@ def appendix(report: Report) -> str:
         return ""
     title = safe(text("report.where_from"))
     head = "".join(f'<th scope="col">{safe(one)}</th>' for one in _heads())
-    rows = "".join(_source(source) for source in report.sources)
+    rows = "".join(_source(source, report.session.started_us) for source in report.sources)
     return (
         f'<section class="appendix"><h2>{title}</h2>'
         f'<div class="scroll" role="region" aria-label="{title}" tabindex="0">'
@@ -60,7 +60,7 @@ def _heads() -> tuple[str, ...]:
     )  # fmt: skip
 
 
-def _source(source: Source) -> str:
+def _source(source: Source, day_us: int) -> str:
     one = source.measured
     side = side_words(one.side)
     places = dict.fromkeys(place_words(place) for _, place in one.result.sensors if place)
@@ -73,7 +73,7 @@ def _source(source: Source) -> str:
     cells = (
         f"{one.metric}{f' {side}' if side else ''}", one.result.algorithm,
         f"{', '.join(one.devices)} ({', '.join(places)})", f"{counts}{left_out}{sync}",
-        f"{clock(one.first_us)}–{clock(one.result.at_us)}", numbers,
+        span(one.first_us, one.result.at_us, day_us), numbers,
     )  # fmt: skip
     return (
         f'<tr id="source-{source.number}"><th scope="row">[{source.number}]</th>'

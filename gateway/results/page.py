@@ -12,7 +12,7 @@ from gateway.results import wording
 from gateway.results.appendix import appendix, bands_section
 from gateway.results.change import Comparison
 from gateway.results.charts import chart
-from gateway.results.notes import Body, Correction, Sensor
+from gateway.results.notes import Body, Sensor
 from gateway.results.past_sessions import STAY, PastSession
 from gateway.results.report import Line, Report
 from gateway.results.wording import (
@@ -26,6 +26,8 @@ from gateway.results.wording import (
     result_words,
     safe,
     side_words,
+    span,
+    when,
     with_unit,
 )
 from gateway.results.wording import quality_words as quality
@@ -44,7 +46,7 @@ def render(report: Report, *, head: str, tools: str = "") -> str:
     title = text("report.title", subject=session.subject, day=day(session.started_us))
     parts = (
         _heading(report), _facts(report), _results(report), _sensors(report), _marks(report), _curves(report),
-        _quality(report), _corrections(report.notes.corrections), bands_section(report), _signature(),
+        _quality(report), _corrections(report), bands_section(report), _signature(),
         appendix(report),
     )  # fmt: skip
     draft = f'<p class="draft">{safe(spoken().draft)}</p>' if spoken().draft else ""
@@ -104,7 +106,7 @@ def _heading(report: Report) -> str:
 
 def _facts(report: Report) -> str:
     session = report.session
-    until = text("report.now") if session.ended_us is None else clock(session.ended_us)
+    until = text("report.now") if session.ended_us is None else when(session.ended_us, session.started_us)
     length = duration((session.ended_us or report.made_us) - session.started_us)
     facts = [
         (text("report.pseudonym"), session.subject),
@@ -283,13 +285,13 @@ def _worn(one: Sensor, begin_us: int, end_us: int) -> tuple[str, ...]:
         place_words(one.placement),
         one.device,
         driver_title(one.driver),
-        "" if one.from_us <= begin_us else text("report.from", clock=clock(one.from_us)),
-        "" if one.to_us is None or one.to_us >= end_us else text("report.to", clock=clock(one.to_us)),
+        "" if one.from_us <= begin_us else text("report.from", clock=when(one.from_us, begin_us)),
+        "" if one.to_us is None or one.to_us >= end_us else text("report.to", clock=when(one.to_us, begin_us)),
     )
 
 
 def _marks(report: Report) -> str:
-    rows = [(clock(one.at_us), one.text) for one in report.notes.marks]
+    rows = [(when(one.at_us, report.session.started_us), one.text) for one in report.notes.marks]
     return _listed(
         text("report.marks"), (text("report.at"), text("report.what_happened")), rows, text("report.nothing_marked")
     )
@@ -317,7 +319,11 @@ def _quality(report: Report) -> str:
     if report.notes.cut_off:
         names = ", ".join(metric_words(CATALOGUE[one]) for one in report.notes.cut_off)
         doubtful.append(text("report.cut_off", metrics=names))
-    rows = [(clock(gap.from_us), clock(gap.to_us), duration(gap.to_us - gap.from_us)) for gap in report.gaps]
+    begin_us = report.session.started_us
+    rows = [
+        (when(gap.from_us, begin_us), when(gap.to_us, begin_us), duration(gap.to_us - gap.from_us))
+        for gap in report.gaps
+    ]
     gaps = _listed(
         text("report.gaps_and_quality"),
         (text("report.nothing_from"), text("report.to_head"), text("report.for")), rows,
@@ -328,16 +334,16 @@ def _quality(report: Report) -> str:
     return gaps.replace("</section>", f"{told if report.lines or doubtful else ''}</section>")
 
 
-def _corrections(corrections: Sequence[Correction]) -> str:
-    rows = []
-    for one in corrections:
+def _corrections(report: Report) -> str:
+    rows, day_us = [], report.session.started_us
+    for one in report.notes.corrections:
         what = []
         if one.subject != one.subject_before:
             before = one.subject_before or text("report.erased")
             what.append(text("report.whose", before=before, after=one.subject))
         if (one.started_us, one.ended_us) != (one.started_before_us, one.ended_before_us):
-            before = f"{clock(one.started_before_us)}–{clock(one.ended_before_us)}"
-            after = f"{clock(one.started_us)}–{clock(one.ended_us)}"
+            before = span(one.started_before_us, one.ended_before_us, day_us)
+            after = span(one.started_us, one.ended_us, day_us)
             what.append(text("report.times_to", before=before, after=after))
         if one.discarded != one.discarded_before:
             what.append(text("report.discarded") if one.discarded else text("report.taken_back"))

@@ -52,6 +52,16 @@ def clock(at_us: int) -> str:
     return f"{local(at_us):%H:%M:%S}"
 
 
+def when(at_us: int, other_us: int) -> str:
+    """Return a time of day, to the second, with its day where that is not the one of another time."""
+    return clock(at_us) if day(at_us) == day(other_us) else f"{day(at_us)}, {clock(at_us)}"
+
+
+def span(begin_us: int, end_us: int, other_us: int) -> str:
+    """Return from when to when something was, with days where they are not the one of another time."""
+    return f"{when(begin_us, other_us)}–{when(end_us, begin_us)}"
+
+
 def moment(at_us: int) -> str:
     """Return a day and a time of day, to the minute."""
     return f"{day(at_us)}, {local(at_us):%H:%M}"

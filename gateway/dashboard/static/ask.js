@@ -52,7 +52,8 @@ export class Ask {
     Object.assign(this, { done, unknown, spec: null, busy: false, key: "", sent: "" });
     $("ask-close").addEventListener("click", () => this.close());
     $("ask").addEventListener("cancel", (event) => { if (this.busy) event.preventDefault(); });
-    $("ask").addEventListener("close", () => { this.spec = null; });
+    // It says late that it has closed: another change may have been asked for by then.
+    $("ask").addEventListener("close", () => { if (!$("ask").open) this.spec = null; });
     $("ask-fields").addEventListener("input", () => this.refresh());
     $("ask-form").addEventListener("submit", (event) => { event.preventDefault(); this.#send(); });
   }

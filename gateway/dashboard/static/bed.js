@@ -11,7 +11,7 @@ import { mayChange, rights } from "./rights.js";
 import { signedIn } from "./session.js";
 import { t } from "./texts.js";
 import { removeBed } from "./ward_beds.js";
-import { clock, day, driverWords, duration, long, number, protocolWords, sessionWords, side, state as stateWords } from "./words.js";
+import { driverWords, duration, long, number, protocolWords, sessionWords, side, state as stateWords, when } from "./words.js";
 
 const FOLLOWS_MS = 5000; // the page hears of a change within a tenth of a second; after this it shows what it has
 
@@ -64,10 +64,7 @@ function updateFact(node, [word, text, className = ""]) {
   mark(node.children[1], className);
 }
 
-function since(us) {
-  const seconds = us / 1e6;
-  return `${now() - seconds > 43_200 ? `${day(us, false)}, ` : ""}${clock(seconds, false)}`;
-}
+const since = (us) => when(us / 1e6, now(), false);
 
 function showPatient({ subject }) {
   keep($("patient"), subject ? [
@@ -122,7 +119,7 @@ function showSession({ subject, session, ended, worn }) {
     [t("common.protocol"), protocolWords(session.protocol)],
     [t("common.state"), sessionWords(session.state), `state-${session.state}`],
     [t("common.begun"), t("bed.ago", { began: since(session.started_us), duration: duration(Math.max(0, now() - session.started_us / 1e6)) })],
-    [t("bed.marks"), session.marks_us.length ? session.marks_us.map((us) => clock(us / 1e6)).join(", ") : t("common.none")],
+    [t("bed.marks"), session.marks_us.length ? session.marks_us.map((us) => when(us / 1e6, session.started_us / 1e6)).join(", ") : t("common.none")],
   ] : [], fact, updateFact);
   $("earlier").hidden = ended.length === 0;
   keep($("ended"), ended, makeEnded, updateEnded);
@@ -146,7 +143,7 @@ function updateEnded(item, session) {
   const [what, actions, report] = item.children;
   const protocol = protocolWords(session.protocol);
   say(what.children[0], session.discarded ? t("bed.discarded", { protocol }) : protocol);
-  say(what.children[1], t("bed.to", { began: since(session.started_us), clock: clock(session.ended_us / 1e6, false) }));
+  say(what.children[1], t("bed.to", { began: since(session.started_us), clock: when(session.ended_us / 1e6, session.started_us / 1e6, false) }));
   report.hidden = !reads;
   report.href = reportOf(session);
   report.setAttribute("aria-label", t("bed.report_of_of", { protocol, began: since(session.started_us) }));

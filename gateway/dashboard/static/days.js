@@ -3,7 +3,7 @@
 import { withAxes } from "./bar_axes.js";
 import { $, make, say, svg } from "./dom.js";
 import { t } from "./texts.js";
-import { day, number } from "./words.js";
+import { utcDay as day, number } from "./words.js";
 
 const DAY_US = 86_400e6;
 const [WIDE, HIGH, TOP] = [1000, 100, 14];

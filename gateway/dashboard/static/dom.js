@@ -8,6 +8,8 @@ export const GATEWAY = new URLSearchParams(location.search).get("gateway") ?? ""
 export const ofGateway = (address) =>
   (GATEWAY ? `${address}${address.includes("?") ? "&" : "?"}gateway=${encodeURIComponent(GATEWAY)}` : address);
 
+for (const link of document.querySelectorAll("a[data-of-gateway]")) link.setAttribute("href", ofGateway(link.getAttribute("href")));
+
 export const $ = (id) => document.getElementById(id);
 
 export function make(tag, properties = {}, ...children) {
@@ -52,17 +54,17 @@ export function keep(parent, items, create, update) {
 const SPEAK_EVERY_MS = 5000;
 let lastSpoken = -SPEAK_EVERY_MS;
 let pending = 0;
-let noticeWaits = false;
+let firstWaits = false;
 
-// To screen readers, politely and never more often than every five seconds; the newest words win, but over a notice that
-// waits for its turn.
-export function speak(text, { notice = false } = {}) {
-  if (noticeWaits && !notice) return;
+// To screen readers, politely and never more often than every five seconds; the newest words win, but over what comes first
+// and waits for its turn: a notice, another patient.
+export function speak(text, { first = false } = {}) {
+  if (firstWaits && !first) return;
   clearTimeout(pending);
-  noticeWaits = notice;
+  firstWaits = first;
   const wait = Math.max(0, lastSpoken + SPEAK_EVERY_MS - performance.now());
   pending = setTimeout(() => {
-    noticeWaits = false;
+    firstWaits = false;
     lastSpoken = performance.now();
     say($("spoken"), text);
   }, wait);

@@ -3,7 +3,7 @@
 import { $, keep, make, say } from "./dom.js";
 import { cell, updateCell } from "./newest.js";
 import { t } from "./texts.js";
-import { STALE_S, clock } from "./words.js";
+import { STALE_S, when } from "./words.js";
 
 const SIDES = ["left", "right"];
 const STOP = "exo_emergency_stop";
@@ -16,8 +16,8 @@ const WORDS = { [STOP]: [t("exoskeleton.released"), t("exoskeleton.pressed")], [
 export function calledOut(values, now) {
   const at = (id) => values.find(({ metric }) => metric === id);
   const fresh = ({ end_us }) => now - end_us / 1e6 <= STALE_S;
-  // The time of day, not an age: what stands here is spoken when it changes.
-  const lastHeard = (value) => (fresh(value) ? "" : t("exoskeleton.at_nothing_newer", { clock: clock(value.end_us / 1e6) }));
+  // A time, not an age: what stands here is spoken when it changes.
+  const lastHeard = (value) => (fresh(value) ? "" : t("exoskeleton.at_nothing_newer", { clock: when(value.end_us / 1e6, now) }));
   const [stop, fault] = [at(STOP), at(FAULT)];
   return [
     stop?.value === 1 ? t("exoskeleton.emergency_stop_pressed", { stop: lastHeard(stop) }) : "",

@@ -3,8 +3,9 @@
 
 import { adviceWords, errorWords } from "./device_words.js";
 import { keep, make, mark, say, speak } from "./dom.js";
+import { now } from "./live.js";
 import { LANGUAGE, all, has, t } from "./texts.js";
-import { clock } from "./words.js";
+import { when } from "./words.js";
 
 const PRIORITIES = { medium: ["▲", t("notices.medium")], low: ["◆", t("notices.low")] };
 const LISTED = 4; // in a strip: more would push the beds off the page
@@ -26,7 +27,7 @@ export function textOf(notice) {
 }
 
 const adviceOf = (notice) => (has(`notice_advice.${named(notice.code)}`) && !notice.said?.own_advice ? advices(named(notice.code)) : adviceWords(notice));
-export const at = (us) => clock(us / 1e6, false);
+export const at = (us) => when(us / 1e6, now(), false);
 
 function makeNotice() {
   return make("li", { className: "notice" },
@@ -74,7 +75,7 @@ export function showNotices(section, notices, most = LISTED, answers = () => [])
   more.hidden = left <= 0;
   say(more, left > 0 ? t("notices.more_devices_page", { left }) : "");
   const fresh = known && notices.find((notice) => !known.has(notice.id) && !isQuiet(notice));
-  if (fresh) speak(t("notices.notice_priority", { priority: priority(fresh)[1].toLowerCase(), fresh: textOf(fresh) }), { notice: true });
+  if (fresh) speak(t("notices.notice_priority", { priority: priority(fresh)[1].toLowerCase(), fresh: textOf(fresh) }), { first: true });
   known = new Set(notices.map((notice) => notice.id));
 }
 

@@ -11,6 +11,7 @@ let said = 0;
 let idle = 0; // milliseconds without a person until the page locks; 0: never
 let locking = 0;
 let leaving = false; // signs out: the end of the live state, which comes with it, is not to lead elsewhere
+let shown; // whose page this is
 let known;
 
 // Who is signed in, and what they may change of the ward; an empty object where there are no users.
@@ -26,6 +27,7 @@ async function begin() {
     known(session);
     document.documentElement.dataset.role = session.role ?? "";
     if (!session.user) return;
+    shown = session.user;
     const form = make("form", { method: "post", action: address("logout").href, className: "session" },
       make("span", {}, `${session.user} (${roleWords(session.role)})`),
       make("button", { type: "submit" }, t("session.sign_out")));
@@ -72,15 +74,24 @@ function here() {
   asked("api/active", { method: "POST" }).catch(() => { said = 0; });
 }
 
-// Asked when the live state ends: a session that is over leads to the form, anything else is somebody else's trouble.
+// Asked when the live state ends: a session that is over leads to the form, one of somebody else to what they may see;
+// anything else is somebody else's trouble.
 export async function leaveIfOver() {
   try {
     const response = await asked("api/session");
-    if (response.status !== 401 || leaving) return;
-    location.assign(address(`login?next=${encodeURIComponent(place())}`));
+    if (leaving) return;
+    if (response.status === 401) location.assign(address(`login?next=${encodeURIComponent(place())}`));
+    else if (shown && response.ok && (await response.json()).user !== shown) location.reload();
   } catch {
     // No connection: the banner says it.
   }
 }
+
+// A page from the browser's memory may be of whoever was signed in then: nothing of it is seen before the server answers.
+addEventListener("pageshow", ({ persisted }) => {
+  if (!persisted) return;
+  document.body.hidden = true;
+  location.reload();
+});
 
 begin();

@@ -5,7 +5,7 @@ import { $, keep, make, mark, ofGateway, say, speak } from "./dom.js";
 import { ask, now } from "./live.js";
 import { MovementPlot } from "./test_plot.js";
 import { t } from "./texts.js";
-import { clock, number, qualityWords, reasonWords } from "./words.js";
+import { number, qualityWords, reasonWords, when } from "./words.js";
 
 const BY_HAND = "by-hand/1";
 const GOAL_S = 10; // the result is to be there so long after the end
@@ -35,7 +35,7 @@ export class Result {
     if (same) { this.session = session; return; }
     Object.assign(this, { session, test, bed, results: [], chosen: null, right: null, known: null, unread: false });
     say($("result-title"), test.title);
-    say($("result-when"), t("test_result.to", { subject: session.subject, clock: clock(session.started_us / 1e6), clock2: clock(session.ended_us / 1e6) }));
+    say($("result-when"), t("test_result.to", { subject: session.subject, clock: when(session.started_us / 1e6, now()), clock2: when(session.ended_us / 1e6, session.started_us / 1e6) }));
     say($("correct-hint"), test.timed.endsWith("_time") ? t("test_result.drag_two_lines_or_use", { not_again: test.not_again })
       : t("test_result.drag_two_lines_or_use_2", { not_again: test.not_again }));
     $("trials").replaceChildren();

@@ -1,9 +1,10 @@
 // What the tests of a patient gave, the last of each: they stand until the next, and say when they were.
 
 import { $, keep, make, say } from "./dom.js";
+import { now } from "./live.js";
 import { cell, updateCell } from "./newest.js";
 import { t } from "./texts.js";
-import { clock } from "./words.js";
+import { when } from "./words.js";
 
 const BY_HAND = "by-hand/1"; // stands beside what was found
 const COLUMNS = [["left"], ["right"], ["both", "none"]];
@@ -29,7 +30,7 @@ export class Tests {
         if (row.children[0].title !== metric.description) row.children[0].title = metric.description;
         shown.forEach((value, i) => updateCell(row.children[i + 1], COLUMNS[i][0], cell(metric, value, last)));
         say(row.children[4], metric.unit_text);
-        say(row.children[5], clock(last));
+        say(row.children[5], when(last, now()));
       });
   }
 }

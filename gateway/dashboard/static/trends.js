@@ -6,7 +6,7 @@ import { withAxes } from "./bar_axes.js";
 import { $, LARGE, PLOT_FONT, ROOT, colour, keep, make, onColourChange, say, speak, svg } from "./dom.js";
 import { leaveIfOver, signedIn } from "./session.js";
 import { inMyLanguage, t } from "./texts.js";
-import { day, number, qualityWords, sideWords } from "./words.js";
+import { day, number, qualityWords, sideWords, utcDay } from "./words.js";
 
 const HEIGHT = 280 * LARGE;
 const DAY_S = 86_400;
@@ -30,6 +30,7 @@ let daysOf = ""; // how many days were asked for, unless they could not be read
 const sessions = (n) => t("trends.sessions", { n });
 const weeksOf = (n) => t("trends.weeks", { n });
 const points = (n) => ({ session: () => sessions(n), day: () => t("common.days", { n }), week: () => weeksOf(n) })[told.by]();
+const pointDay = (us) => (told.by === "session" ? day : utcDay)(us); // a session has a time, a day and a week are UTC's
 const report = (session) => new URL(`report/${encodeURIComponent(session)}?subject=${encodeURIComponent(subject)}`, ROOT).href;
 
 async function fetched(path) {
@@ -148,8 +149,9 @@ function draw() {
     width: $("plot").clientWidth || 600, height: HEIGHT, legend: { show: false }, cursor: { show: false }, select: { show: false },
     padding: [10, 2.5 * rem, 0, 0],
     hooks: { draw: [drawMilestones] },
+    tzDate: (time) => (told.by === "session" ? new Date(time * 1000) : uPlot.tzDate(new Date(time * 1000), "Etc/UTC")),
     scales: { x: { time: true, range: () => [told.from_us / 1e6, told.to_us / 1e6] } },
-    axes: [{ ...axis, size: 2.5 * rem, space: 5.6 * rem, values: (_u, splits) => splits.map((time) => day(time * 1e6)) }, { ...axis, size: 3.5 * rem }],
+    axes: [{ ...axis, size: 2.5 * rem, space: 5.6 * rem, values: (_u, splits) => splits.map((time) => pointDay(time * 1e6)) }, { ...axis, size: 3.5 * rem }],
     series: [{}, ...told.lines.map((line, i) => ({
       stroke: stroke(line), width: 2, dash: DASHES[i % DASHES.length], spanGaps: false,
       points: { show: true, size: told.by === "session" ? 7 : 5, fill: stroke(line) },
@@ -188,7 +190,7 @@ function sentence(line, digits, unit) {
   const doubtful = line.points.filter(({ quality }) => quality !== "ok").length;
   const gaps = gapsOf(line);
   return [
-    t("trends.at_first_at_last_from", { line: lineName(line), points: points(good.length), number: number(values[0], digits), day: day(good[0].at_us), number2: number(values.at(-1), digits), day2: day(good.at(-1).at_us), number3: number(Math.min(...values), digits), number4: number(Math.max(...values), digits), unit }),
+    t("trends.at_first_at_last_from", { line: lineName(line), points: points(good.length), number: number(values[0], digits), day: pointDay(good[0].at_us), number2: number(values.at(-1), digits), day2: pointDay(good.at(-1).at_us), number3: number(Math.min(...values), digits), number4: number(Math.max(...values), digits), unit }),
     gaps ? t("trends.gaps", { n: gaps }) : "", doubtful ? t("trends.not_of_good_quality", { doubtful }) : "",
   ].filter(Boolean).join("; ");
 }
@@ -219,7 +221,7 @@ function showMeasure() {
   }));
   const body = $("measure-table").tBodies[0];
   body.replaceChildren(...[...rows.values()].sort((a, b) => b.at - a.at).map(({ at, session, cells }) => make("tr", {},
-    make("th", { scope: "row" }, session ? make("a", { href: report(session), textContent: day(at) }) : day(at)),
+    make("th", { scope: "row" }, session ? make("a", { href: report(session), textContent: pointDay(at) }) : pointDay(at)),
     ...told.lines.map((_line, i) => make("td", { textContent: cell(cells[i], digits) })))));
 }
 
@@ -229,7 +231,7 @@ function cell(point, digits) {
 }
 
 function weeksKey(weeks, hasPlan) {
-  const [from, to] = [day(weeks[0].from_us), day(weeks.at(-1).from_us)];
+  const [from, to] = [utcDay(weeks[0].from_us), utcDay(weeks.at(-1).from_us)];
   const highest = Math.max(...weeks.map((week) => week.sessions));
   return hasPlan ? t("trends.from_week_that_bars_sessions", { from, to, highest })
     : t("trends.from_week_that_bars_sessions_2", { from, to, highest });
@@ -256,9 +258,9 @@ function showWeeks() {
     if (sessions) image.append(svg("rect", { class: "done", x: (i + 0.15) * wide, y: up(sessions), width: wide * 0.7, height: up(0) - up(sessions) }));
     if (wanted) image.append(svg("line", { class: "planned", x1: i * wide, x2: (i + 1) * wide, y1: up(wanted), y2: up(wanted) }));
   });
-  $("weeks").replaceChildren(...(weeks.length ? [withAxes(image, { most: String(most), from: day(weeks[0].from_us), to: day(weeks.at(-1).from_us) })] : []));
+  $("weeks").replaceChildren(...(weeks.length ? [withAxes(image, { most: String(most), from: utcDay(weeks[0].from_us), to: utcDay(weeks.at(-1).from_us) })] : []));
   keep($("weeks-table").tBodies[0], [...weeks].reverse(), () => make("tr", {}, make("th", { scope: "row" }), make("td"), make("td")), (row, week) => {
-    say(row.children[0], day(week.from_us));
+    say(row.children[0], utcDay(week.from_us));
     say(row.children[1], String(week.sessions));
     say(row.children[2], week.planned ? String(week.planned) : t("common.none"));
   });

@@ -53,13 +53,13 @@ function rank(slot, { notices }) {
   return loud.length ? 2 : 3;
 }
 
-// `about(slot)` tells the notices of a bed, and whether what is shown of it is old.
-export function chosen(slots, about) {
+// `about(slot)` tells the notices of a bed, and whether what is shown of it is old; a gateway that is alone names no bed.
+export function chosen(slots, about, alone) {
   const wanted = choice.find.trim().toLowerCase();
   const found = slots
     .map((slot, place) => ({ slot, place, of: about(slot) }))
     .filter(({ slot, of }) => IS[choice.show](slot, of)
-      && (!choice.ward || slot.gateway === choice.ward)
+      && (!choice.ward || (slot.gateway ?? alone) === choice.ward)
       && `${slot.label} ${slot.id} ${slot.subject} ${slot.gateway ?? ""}`.toLowerCase().includes(wanted));
   if (choice.sort === "notice") found.sort((a, b) => rank(a.slot, a.of) - rank(b.slot, b.of) || a.place - b.place);
   return found.map(({ slot }) => slot);

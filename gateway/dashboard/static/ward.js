@@ -12,7 +12,7 @@ import { at, inOneLine, kindWords, showNotices, textOf } from "./notices.js";
 import { signedIn } from "./session.js";
 import { t } from "./texts.js";
 import { SHOWS, SORTS, asKiosk, choice, choose, chosen, isEmpty, numbersOf } from "./wall.js";
-import { ACTIVITY, STALE_S, age, clock, duration, protocolWords, reading, whole } from "./words.js";
+import { ACTIVITY, STALE_S, age, clock, duration, protocolWords, reading, when, whole } from "./words.js";
 
 const FEW = 6; // as many or fewer have room to be larger
 const NEW_S = 600; // so long a tile says that its patient is new
@@ -135,12 +135,12 @@ function showCounts() {
   if ($("counts").textContent !== counts) speak(counts);
   say($("counts"), counts);
   $("heard").hidden = !kiosk || state.gateway_age_s === null;
-  if (kiosk && state.gateway_age_s !== null) say($("heard"), t("ward.last_heard", { clock: clock(now() - state.gateway_age_s - silence()) }));
+  if (kiosk && state.gateway_age_s !== null) say($("heard"), t("ward.last_heard", { clock: when(now() - state.gateway_age_s - silence(), now()) }));
 }
 
 function show() {
   if (!state) return;
-  const found = chosen(slots, (slot) => ({ notices: noticesOf(slot), stale: isStale(slot) }));
+  const found = chosen(slots, (slot) => ({ notices: noticesOf(slot), stale: isStale(slot) }), state.gateway);
   const size = kiosk ? kiosk.size(found.length) : PAGE;
   const pages = Math.max(1, Math.ceil(found.length / size));
   page = kiosk ? page % pages : Math.min(page, pages - 1);
@@ -217,11 +217,15 @@ $("previous").addEventListener("click", () => { page -= 1; show(); });
 $("next").addEventListener("click", () => { page += 1; show(); });
 if (kiosk) addEventListener("resize", show);
 
+let wards = [];
+
+// What was chosen can be undone, also where that gateway is not heard, or no other.
 function showWards() {
-  const ids = (state.gateways ?? []).map(({ id }) => id);
-  $("ward-choice").hidden = ids.length < 2;
-  if ($("ward").options.length === ids.length + 1) return;
-  $("ward").replaceChildren(...["", ...ids].map((id) => make("option", { value: id, textContent: id || t("ward.all") })));
+  const ids = [...new Set(["", ...(state.gateways ?? []).map(({ id }) => id), choice.ward])];
+  $("ward-choice").hidden = ids.length < 3 && !choice.ward;
+  if (ids.join() === wards.join()) return;
+  wards = ids;
+  $("ward").replaceChildren(...ids.map((id) => make("option", { value: id, textContent: id || t("ward.all") })));
   $("ward").value = choice.ward;
 }
 

@@ -13,7 +13,7 @@ const same = (a, b, keys) => keys.every((key) => a[key] === b[key]);
 export class Wearer {
   // `anew` is called when what is on the page is of somebody else, or of another session.
   constructor(slot, anew) {
-    Object.assign(this, { slot, anew, now: null, until: 0, key: `wearer of ${slot}` });
+    Object.assign(this, { slot, anew, now: null, until: 0, stays: 0, key: `wearer of ${slot}` });
     this.words = make("span");
     $("change").append(this.words, make("button", { type: "button", textContent: t("wearer.seen"), onclick: () => { this.until = 0; this.#hide(); } }));
   }
@@ -42,11 +42,14 @@ export class Wearer {
     else this.#say(t("wearer.no_longer_nobody", { subject: before.subject, label }), PATIENT_MS);
   }
 
+  // What stands of another patient is not replaced by the session that they begin, nor what is spoken of it by their numbers.
   #say(text, stays) {
+    if (stays < this.stays && Date.now() <= this.until) return;
     say(this.words, text);
     $("change").hidden = false;
+    this.stays = stays;
     this.until = Date.now() + stays;
-    speak(text);
+    speak(text, { first: stays === PATIENT_MS });
   }
 
   #hide() {

@@ -93,6 +93,12 @@ export function day(us, withYear = true) {
   return `${at.getDate()} ${MONTHS[at.getMonth()]}${withYear ? ` ${at.getFullYear()}` : ""}`;
 }
 
+// A day or a week of the server's: it is one of UTC, wherever the browser is.
+export function utcDay(us) {
+  const at = new Date(us / 1000);
+  return `${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]} ${at.getUTCFullYear()}`;
+}
+
 export function side(placement) {
   return ["left", "right"].find((name) => placement?.startsWith(name)) ?? "";
 }
@@ -158,6 +164,12 @@ const STATES = {
 
 export const state = (name) => STATES[name] ?? ["○", name ?? t("words.unknown")];
 export const LOW_BATTERY = 20; // per cent
+
+// A time of day, with its day where that is not the one of another time: mostly not today.
+export function when(seconds, today, withSeconds = true) {
+  const [at, other] = [day(seconds * 1e6), day(today * 1e6)];
+  return `${at === other ? "" : `${day(seconds * 1e6, false)}, `}${clock(seconds, withSeconds)}`;
+}
 
 export function clock(seconds, withSeconds = true) {
   const options = { hour: "2-digit", minute: "2-digit", hour12: false };

@@ -374,5 +374,5 @@ async def test_what_a_test_gave_stands_with_its_time(
         doubtful = person.measurement("hr_peak", 131.0, "none", 0, 3600) | {"quality": "degraded", "reason": "few"}
         simulated.publish(person, [doubtful])
         await expect(page.locator("#tests-table tbody tr")).to_have_text(
-            re.compile(r"Heart rate, peak.*≈ 131bpm\d\d:\d\d:\d\d")
+            re.compile(r"Heart rate, peak.*≈ 131bpm\d+ \w{3}, \d\d:\d\d:\d\d")
         )

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 from argon2 import PasswordHasher
-from playwright.async_api import Browser, BrowserContext, expect
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 from config.settings import Settings
 from gateway.dashboard.server import serve
@@ -40,7 +40,7 @@ async def signed_in(
     """Serve the dashboard, and sign a clinician in; yield its address and the browser's context."""
     users = settings.site.data / "users.jsonl"
     digest = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
-    save(users, [User("anna", "clinician", digest)])
+    save(users, [User("anna", "clinician", digest), User("tom", "technician", digest)])
     dashboard = settings.dashboard.model_copy(update={"users_file": users, "session_minutes": idle_minutes})
     chosen = settings.model_copy(update={"dashboard": dashboard})
     stop, ready = asyncio.Event(), asyncio.get_running_loop().create_future()
@@ -50,14 +50,19 @@ async def signed_in(
     context.set_default_timeout(WITHIN_MS)
     page = await context.new_page()
     await page.goto(f"{address}login")
-    await page.fill("[name=name]", "anna")
-    await page.fill("[name=password]", PASSWORD)
-    await page.click("button[type=submit]")
-    await expect(page.locator("form.session span")).to_have_text("anna (clinician)")
+    await sign_in(page, "anna", "clinician")
     yield address, context
     await context.close()
     stop.set()
     await running
+
+
+async def sign_in(page: Page, name: str, role: str) -> None:
+    """Fill in the form that the page shows."""
+    await page.fill("[name=name]", name)
+    await page.fill("[name=password]", PASSWORD)
+    await page.click("button[type=submit]")
+    await expect(page.locator("form.session span")).to_have_text(f"{name} ({role})")
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -94,3 +99,30 @@ async def test_what_was_locked_in_another_window_is_not_looked_at_again(
     await expect(context.pages[0]).to_have_url(LOGIN)
     await page.evaluate("dispatchEvent(new Event('pageshow'))")  # as when somebody goes back to it
     await expect(page).to_have_url(LOGIN, timeout=WITHIN_MS)
+
+
+@pytest.mark.parametrize("path", ["report/{session}", f"trend/{SUBJECT}"])
+async def test_what_one_person_read_is_not_there_for_whoever_signs_in_next(
+    late: tuple[str, BrowserContext], session: str, path: str
+) -> None:
+    address, context = late
+    page = await context.new_page()
+    await page.goto(address + path.format(session=session))
+    await expect(page.locator("form.lock")).to_be_visible()
+    await context.pages[0].click("form.session button")
+    await sign_in(context.pages[0], "tom", "technician")
+    await page.evaluate("document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))")
+    await expect(page.get_by_text(SUBJECT)).to_have_count(0)
+    await expect(page.get_by_text("anna")).to_have_count(0)
+
+
+async def test_a_page_from_the_browser_s_memory_shows_nothing_before_the_server_has_answered(
+    late: tuple[str, BrowserContext],
+) -> None:
+    address, context = late
+    page = await context.new_page()
+    await page.goto(f"{address}trend/{SUBJECT}")
+    await expect(page.locator("form.lock")).to_be_visible()
+    shown = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })); document.body.checkVisibility()"
+    assert not await page.evaluate(shown)
+    await expect(page.locator("h1")).to_be_visible()

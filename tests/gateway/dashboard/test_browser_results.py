@@ -7,6 +7,7 @@ import os
 import re
 import time
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,29 @@ async def test_days_that_could_not_be_read_leave_none_of_before(page: Page, addr
     await expect(page.locator("#days-bars")).to_be_hidden()
     await expect(page.locator("#days-bars")).to_have_attribute("aria-label", re.compile("cannot be read now"))
     await expect(page.locator("#days-table tbody tr")).to_have_count(0)
+
+
+async def test_days_and_weeks_are_the_server_s_in_every_zone(browser: Browser, address: str, session: str) -> None:
+    context = await browser.new_context(timezone_id="America/New_York")
+    page = await context.new_page()
+    await page.goto(f"{address}trend/{SUBJECT}")
+    await expect(page.locator("#days-bars rect.done").first).to_be_attached()
+    trend = await (await page.request.get(f"{address}api/trend/{SUBJECT}?days=90&by=day&metric=cadence")).json()
+    days = await (await page.request.get(f"{address}api/days/{SUBJECT}?days=90")).json()
+    await page.locator("#metric").select_option("cadence")
+    await page.locator("#by").select_option("day")
+    await expect(page.locator("#measure-title")).to_contain_text("each point a day")
+    for table, told in (
+        ("measure", [one["at_us"] for one in trend["lines"][0]["points"]]),
+        ("weeks", [one["from_us"] for one in trend["weeks"]]),
+        ("days", [one["at_us"] for one in days["days"]]),
+    ):
+        heads = page.locator(f"#{table}-table tbody th").filter(has_not_text="week")
+        dates = [datetime.fromtimestamp(at / 1e6, UTC) for at in reversed(told)]
+        assert await heads.all_text_contents() == [f"{at.day} {at:%b} {at.year}" for at in dates], table
+    first = f"{dates[-1].day} {dates[-1]:%b} {dates[-1].year}"
+    await expect(page.locator("#days-bars")).to_contain_text(first)
+    await context.close()
 
 
 async def test_no_english_text_is_left_on_a_trend_or_a_report(browser: Browser, address: str, session: str) -> None:

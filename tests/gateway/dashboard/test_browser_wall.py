@@ -172,6 +172,19 @@ async def test_what_the_page_shows_is_kept_in_its_address(context: BrowserContex
     await expect(page.locator(".tile h2")).to_have_text(["Bay 7", "Bay 70"])
 
 
+async def test_a_choice_of_a_gateway_that_is_not_there_can_be_undone(
+    context: BrowserContext, address: str, gateway: Bedside
+) -> None:
+    page = await sign_in(context, address, "technician", "?ward=gateway-2")
+    await expect(page.locator("#empty")).to_have_text("No bed matches.")
+    await expect(page.locator("#ward")).to_have_value("gateway-2")
+    await page.select_option("#ward", "")
+    await expect(page.locator(".tile")).to_have_count(24)
+    assert "ward=" not in page.url
+    await page.goto(f"{address}?ward={gateway.settings.site.gateway}")
+    await expect(page.locator(".tile")).to_have_count(24)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_axe_finds_no_violation(browser: Browser, address: str, scheme: Any) -> None:
     if not await asyncio.to_thread(axe.available):

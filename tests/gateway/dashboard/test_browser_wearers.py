@@ -89,6 +89,29 @@ async def test_a_page_left_open_switches_at_once_clears_everything_and_says_so(
         await expect(page.locator("#change")).to_be_hidden()
 
 
+TAKEN = """new Promise((done) => {
+  const look = () => (sessionStorage.getItem("wearer of bay-1").includes("s-3") ? done() : setTimeout(look, 20));
+  look();
+})"""
+
+
+async def test_the_session_that_a_new_patient_begins_does_not_take_the_place_of_what_is_said_of_them(
+    page: Page, address: str, settings: Settings, topics: Topics
+) -> None:
+    with SimulatedGateway(settings.broker.port, [FIRST], topics=topics) as simulated:
+        await page.goto(f"{address}patient/bay-1")
+        await shows_first(page)
+        simulated.silent.add("bay-1")
+        simulated.seat(Patient("p-152", ""))
+        await expect(page.locator("#spoken")).to_contain_text("New patient in Bay 1: p-152")
+        simulated.seat(SECOND)
+        await page.evaluate(TAKEN)
+        await expect(page.locator("#change")).to_contain_text("Nothing of p-101 is shown any more.")
+        await page.get_by_role("button", name="Seen").click()
+        simulated.seat(Patient("p-152", "s-4"))
+        await expect(page.locator("#change")).to_contain_text("New session from")
+
+
 class Unworn(Patient):
     """Somebody who has no sensor on yet."""
 

@@ -201,6 +201,20 @@ async def test_the_page_of_beds_leads_to_the_bed_of_its_gateway(context: Browser
 
 
 @pytest.mark.browser
+async def test_devices_and_sensors_are_of_the_gateway_whose_page_leads_to_them(
+    context: BrowserContext, address: str
+) -> None:
+    page = await signed_in(context, address, "bed/bay-1?gateway=south")
+    await page.get_by_role("link", name="Devices", exact=True).click()
+    await expect(page).to_have_url(f"{address}devices?gateway=south")
+    await page.locator("a[href*=dock]").click()
+    await expect(page).to_have_url(f"{address}dock?gateway=south")
+    await expect(page.locator("#gateway")).to_contain_text("south")
+    await page.goto(f"{address}beds?gateway=south")
+    await expect(page.locator("a[href*=dock]")).to_have_attribute("href", "./dock?gateway=south")
+
+
+@pytest.mark.browser
 async def test_the_card_says_whom_it_may_not_command(
     context: BrowserContext, address: str, gateways: dict[str, Bedside]
 ) -> None:

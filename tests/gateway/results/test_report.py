@@ -194,6 +194,20 @@ def test_the_page_says_bands_corrections_and_marks_and_escapes_them(clinic: Clin
     assert "style=" not in text
 
 
+def test_a_time_that_is_not_of_the_day_of_the_session_says_its_day(clinic: Clinic) -> None:
+    session = clinic.begin(1)
+    clinic.give(1, "tmwt10_speed", 0.5)
+    clinic.gateway.do(DAY_S + 60, "session-mark", session=session, text="stumbled")
+    clinic.end(1)
+    moved = {"start_us": us(2 * DAY_S), "end_us": us(2 * DAY_S + 300)}
+    clinic.gateway.do(3 * DAY_S, "session-correct", session=session, **moved, why="the wrong day")
+    text = page.render(Desk(clinic).report(session), head="")
+    (changed,) = re.findall(r"<td>([^<]*)</td><td>the wrong day", text)
+    clock, day = r"\d\d:\d\d:\d\d", r"\d+ \w{3} \d{4}, "
+    assert re.search(f"{day}{clock}.{clock} to {clock}.{clock}$", changed), changed
+    assert re.search(f'<th scope="row">{day}{clock}</th><td>stumbled', text)
+
+
 def test_without_a_plan_no_band_is_chosen_and_a_missing_file_is_said(clinic: Clinic) -> None:
     first, second = clinic.test(1, 0.5), clinic.test(2, 0.9)
     desk = Desk(clinic)
