@@ -15,6 +15,9 @@ NO_FILE = "is a pipe or a device, and no file"
 OPEN_ALREADY = "/proc/"
 """Where the names end that a shell gives to what it has opened itself: ``<(…)``, and ``/dev/stdin`` behind a pipe."""
 
+SIMULATED = "# Written by 'rehab-gateway simulate', which replaces this file: keep what you change under another name."
+"""The first line of a configuration that simulators wrote, by which it is known again."""
+
 
 class NoFileError(OSError):
     """What stands there is no file; ``strerror`` says it as that of any other that cannot be read."""
@@ -54,3 +57,14 @@ def read(path: Path, most: int, *, or_pipe: bool = False) -> bytes:
     look(path, or_pipe=or_pipe)
     with path.open("rb") as file:
         return file.read(most + 1)
+
+
+def may_replace(path: Path, mark: str) -> bool:
+    """Whether a command may write its file there: nothing is lost, for what stands there begins with its ``mark``."""
+    try:
+        found = read(path, len(mark.encode()))
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return not found or found.startswith(mark.encode())

@@ -25,6 +25,7 @@ from importers.table import Row, Table
 DELIMITERS: Final = (",", ";", "\t", "|")
 LOOKED_AT: Final = 200  # rows, to find the decimal sign
 NOT_UTF_8: Final = "It is not UTF-8 and was read as Windows-1252; say its encoding in [csv] if that is wrong."
+NO_ZONE: Final = "Times in its time column have no zone, and were read as UTC: write them as 2026-03-01T10:00:00+01:00."
 PIECE: Final = 1 << 20  # bytes, to find the encoding
 LONGEST_FIELD: Final = 1 << 16
 NOTHING: Final = frozenset({"", "nan", "na", "n/a", "null", "none", "-", "--"})
@@ -127,7 +128,11 @@ class CsvTable(Table):
             moment = datetime.fromisoformat(cell.strip().replace(",", "."))
         except ValueError:
             return None
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        if moment.tzinfo is None:
+            if NO_ZONE not in self._report.remarks:
+                self._report.remarks.append(NO_ZONE)
+            moment = moment.replace(tzinfo=UTC)
+        return moment.timestamp()
 
     def _found_decimal(self) -> str:
         """Return the decimal sign; a file with both in its numbers is asked about."""

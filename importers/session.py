@@ -15,7 +15,9 @@ from typing import Final
 
 from pydantic import ValidationError
 
+from config.pseudonym import nhs_numbers
 from config.settings import Device, Settings, Slot
+from config.wording import sentence
 from drivers.packet import Frame
 from gateway.intake.frames import STEP_NS, Numbered
 from gateway.intake.intakes import CONNECTED
@@ -40,6 +42,7 @@ SAME_COLUMN: Final = Conversion()
 
 LONGEST_GAP_S: Final = 86_400.0  # no session pauses for a day: a time beyond that is a slip, and hides all that follow
 LATE, STILL, NO_TIME = "its time goes back", "its time stands still", "no time"
+NOT_SAID = "No column tells {}: the frame cannot say so, and the recording has 0, which nobody has checked."
 AHEAD = "its time is more than a day ahead"
 
 
@@ -76,6 +79,7 @@ def import_session(
     Raises:
         ImportProblem: nothing of it can be used; no file is left behind.
     """
+    _refuse_numbers(wanted)
     report = Report()
     table = _opened(path, mapping, report)
     groups = [_columns(table, mapping.columns, EXOSKELETON)]
@@ -86,6 +90,8 @@ def import_session(
     if len(first) < 2:
         raise ImportProblem("; ".join([f"{path}: not two rows with a time that can be used", *report.sentences()]))
     rate_hz = mapping.rate_hz or _rate_hz(first)
+    if unsaid := [channel for channel in ("fault", "emergency_stop") if channel not in mapping.columns]:
+        report.remarks.append(NOT_SAID.format(" and ".join(unsaid)))
     session = _Session(mapping, [len(group) for group in groups], rate_hz, report)
     begin_s = first[0].time_s or 0.0
     header = _header(mapping, wanted, _utc_us(path, mapping, begin_s, report))
@@ -169,6 +175,10 @@ def _rate_hz(rows: Sequence[Row]) -> int:
 def _utc_us(path: Path, mapping: SessionMapping, begin_s: float, report: Report) -> int:
     """Return the UTC of the first row: as the mapping or the time column says, else that of the file, with a remark."""
     if mapping.start is not None:
+        if mapping.start.tzinfo is None:
+            report.remarks.append(
+                "[time] start has no zone, and was read as UTC: write it as 2026-03-01T10:00:00+01:00."
+            )
         start = mapping.start if mapping.start.tzinfo else mapping.start.replace(tzinfo=UTC)
         return round(start.timestamp() * 1e6)
     if begin_s >= SINCE_1970_S:
@@ -181,6 +191,20 @@ def _utc_us(path: Path, mapping: SessionMapping, begin_s: float, report: Report)
     return round(changed_s * 1e6)
 
 
+def _refuse_numbers(wanted: Wanted) -> None:
+    for option, value in (("--subject", wanted.subject), ("--slot", wanted.slot)):
+        if nhs_numbers(value):
+            raise ImportProblem(f"{option} has the form of an NHS number: use a pseudonym and keep the link elsewhere")
+
+
+def _sentence(problem: ValidationError) -> str:
+    first = problem.errors()[0]
+    if problem.title == Device.__name__:
+        return f"[[imu]] {sentence(first, Device)}"
+    option = "--slot" if first["loc"] == ("id",) else "--subject"
+    return sentence({**first, "loc": (option,)}, Slot)
+
+
 def _header(mapping: SessionMapping, wanted: Wanted, utc_us: int) -> Header:
     try:
         devices = [Device(id="exoskeleton", driver="exo_frame", placement="exoskeleton", port=Path("/dev/imported"))]
@@ -188,8 +212,7 @@ def _header(mapping: SessionMapping, wanted: Wanted, utc_us: int) -> Header:
         slot = Slot(id=wanted.slot, subject=wanted.subject, protocol="exoskeleton", device=devices)
         settings = Settings(slot=[slot])
     except ValidationError as problem:
-        first = problem.errors()[0]
-        raise ImportProblem(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise ImportProblem(_sentence(problem)) from None
     try:
         moment = datetime.fromtimestamp(utc_us / 1e6, UTC).strftime("%Y%m%dt%H%M%Sz")
     except (ValueError, OverflowError, OSError):

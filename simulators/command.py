@@ -7,13 +7,13 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from config.plain_file import look
+from config.plain_file import SIMULATED, look, may_replace
 from simulators.faults import KINDS, Fault, read_faults
 from simulators.motion.recording import Recording
 from simulators.radio.claim import Claim
@@ -23,12 +23,34 @@ app = typer.Typer(no_args_is_help=True, invoke_without_command=True)
 
 SOCKET = Path("var/radio.sock")
 PORTS = Path("var/ports")
+TRUTH_BEGINS = '{\n "bed-1": {\n  "did": ['
+
+
+def _own(mark: str) -> Callable[[Path | None], Path | None]:
+    """Return a check of an option that names a file to write: what stands there and is not ours is not replaced."""
+
+    def check(path: Path | None) -> Path | None:
+        if path is not None and not may_replace(path, mark):
+            raise typer.BadParameter(f"{path} is there, and 'simulate' did not write it: name another file")
+        return path
+
+    return check
+
 
 SocketOption = Annotated[Path, typer.Option(help="Unix socket of the simulated radio.")]
 PortsOption = Annotated[Path, typer.Option(help="Folder in which the serial ports appear.")]
 SpeedOption = Annotated[float, typer.Option(min=0.01, max=100.0, help="Simulated seconds in a real one.")]
 ConfigOption = Annotated[
-    Path | None, typer.Option("--write-config", help="Write a gateway configuration that finds these devices.")
+    Path | None,
+    typer.Option(
+        "--write-config", callback=_own(SIMULATED), help="Write a gateway configuration that finds these devices."
+    ),
+]
+TruthOption = Annotated[
+    Path | None,
+    typer.Option(
+        callback=_own(TRUTH_BEGINS), help="Write what is done when, in seconds of each patient's first sensor, as JSON."
+    ),
 ]
 FaultOption = Annotated[
     list[str] | None,
@@ -160,9 +182,7 @@ def simulate_timed_tests(
     seed: Annotated[int, typer.Option(min=0, help="Other people and other sensors.")] = 0,
     speed: SpeedOption = 1.0,
     write_config: ConfigOption = None,
-    write_truth: Annotated[
-        Path | None, typer.Option(help="Write what is done when, in seconds of each patient's first sensor, as JSON.")
-    ] = None,
+    write_truth: TruthOption = None,
     fault: FaultOption = None,
     only: Annotated[
         list[str] | None,

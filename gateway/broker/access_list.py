@@ -30,8 +30,11 @@ TO_GATEWAY = ("stored", "stored-by", "command")
 ANSWERS = "rehab/answers"
 """Where whoever sends a command may be answered: ``rehab/answers/<site>/<common name>/…``, below no gateway."""
 
+MADE = "# Made by 'rehab-gateway broker-acl'"
+"""What both files begin with, by which they are known again."""
+
 LISTENER = """\
-# Made by 'rehab-gateway broker-acl': put it into /etc/mosquitto/conf.d and restart mosquitto.
+{made}: put it into /etc/mosquitto/conf.d and restart mosquitto.
 # The four files come from the site's certificate authority.
 
 listener {port}
@@ -84,7 +87,7 @@ def access_list(
     if twice:
         raise ValueError(f"'{twice[0]}' is two of them: each needs a name, and a certificate, of its own")
     every = Topics(site, "+")
-    blocks = ["# Made by 'rehab-gateway broker-acl'. A user is the common name of a certificate."]
+    blocks = [f"{MADE}. A user is the common name of a certificate."]
     for gateway in gateways:
         own = Topics(site, gateway)
         rules = [("write", topic) for topic in (*names(FROM_GATEWAY, own), f"{ANSWERS}/{site}/#")]
@@ -116,7 +119,7 @@ def _home_assistant(user: str, every: Topics, discovery: str) -> str:
 
 def listener(folder: Path, port: int = TLS_PORT) -> str:
     """Return mosquitto's configuration; its files, and the access list, lie in ``folder``."""
-    return LISTENER.format(folder=folder, port=port)
+    return LISTENER.format(made=MADE, folder=folder, port=port)
 
 
 def _block(what: str, user: str, rules: Sequence[tuple[str, str]]) -> str:

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from config.plain_file import may_replace
 from config.settings import Settings
-from gateway.broker.access_list import DASHBOARD, HISTORIAN, TLS_PORT, access_list, listener
+from gateway.broker.access_list import DASHBOARD, HISTORIAN, MADE, TLS_PORT, access_list, listener
 from gateway.model.usage import UsageError
 
 DEFAULT_FOLDER = Path("/etc/mosquitto/rehab")
@@ -42,6 +43,10 @@ def show(
     if folder is None:
         sys.stdout.write(f"{listener(DEFAULT_FOLDER, port)}\n# {'-' * 20} {DEFAULT_FOLDER}/acl {'-' * 20}\n{access}")
         return
+    files = {folder / "mosquitto.conf": listener(folder.resolve(), port), folder / "acl": access}
+    for file in files:
+        if not may_replace(file, MADE):
+            raise UsageError(f"{file} is there, and 'broker-acl' did not write it: name another folder")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "mosquitto.conf").write_text(listener(folder.resolve(), port), "utf-8")
-    (folder / "acl").write_text(access, "utf-8")
+    for file, text in files.items():
+        file.write_text(text, "utf-8")

@@ -20,6 +20,7 @@ from gateway.machine.ownership import acting_as_owner_of, folder_of
 from gateway.model.usage import UsageError
 
 MICRO = 1_000_000
+ROOT = Path("/")
 
 
 def backup(settings: Settings, configuration: Path, folder: Path | None) -> None:
@@ -52,7 +53,11 @@ def restore(file: Path, key_file: Path | None, *, replace: bool, under: Path, lo
     say(f"{done.files} files are back, each as it was copied.")
     for folder in done.aside:
         say(f"what was there is in {folder}")
-    say(f"{done.unsent} measurements were not stored yet when the backup was made: they are sent now.")
+    unsent = f"{done.unsent} measurements were not stored yet when the backup was made"
+    if under.absolute() != ROOT:
+        say(f"{unsent}. All of it lies below {under.absolute()}, for looking: nothing runs there, and nothing is sent.")
+        return
+    say(f"{unsent}: they are sent now.")
     say("What was measured after the backup is not in it. The gateway goes on in a new epoch, and the audit says so.")
     say("Who is in which bed is as it was then: see that it is right ('rehab-gateway ward show', or the page Beds).")
     say("Then: sudo systemctl start rehab-gateway@run rehab-gateway@historian rehab-gateway@dashboard")

@@ -21,6 +21,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from rich.text import Text
 
 from config.loader import load
+from config.plain_file import SIMULATED, may_replace
 from config.settings import Settings
 from gateway.broker.certificates import broker_for
 from gateway.broker.door import FOLDER
@@ -155,13 +156,13 @@ async def _demo(
     for signum in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(signum, stop.set)
     _port_free(port)
+    config = _configuration(folder)
     async with AsyncExitStack() as stack:
         console.print(f"Starting {beds} simulated beds …")
         speed = _choose_speed(console, beds) if speed is None else speed
         broker = EmbeddedBroker(folder / FOLDER)
         broker.start()
         stack.push_async_callback(broker.stop)
-        config = folder / "demo.toml"
         ward = ["simulate", "ward", "--beds", str(beds), "--speed", str(speed), "--socket", str(folder / "radio.sock"),
                 "--ports", str(folder / "ports"), "--write-config", str(config),
                 "--exoskeletons", str(min(EXOSKELETONS, beds // EVERY_THIRD))]  # fmt: skip
@@ -300,6 +301,14 @@ async def _until(
         if now - shown > PATIENCE_S:
             shown = now
             console.print(f"  … {now - began:.0f} s  {_last_words(child.log)}", soft_wrap=True)
+
+
+def _configuration(folder: Path) -> Path:
+    """Return where the simulators write theirs; raises DemoError where something else would be lost."""
+    config = folder / "demo.toml"
+    if not may_replace(config, SIMULATED):
+        raise DemoError(f"{config} is there, and no demo wrote it: name another folder with --data")
+    return config
 
 
 def _complete(config: Path, folder: Path, dashboard_port: int) -> None:

@@ -23,6 +23,7 @@ ACCELERATION: Final = ("acc_x", "acc_y", "acc_z")
 TURNING: Final = ("gyr_x", "gyr_y", "gyr_z")
 STREAMS: Final = ("imu", "acceleration", "rotation", STREAM)
 LEAST_SAMPLES: Final = 10
+NOTHING: Final = "Nothing to compare: no two motion sensors on one body, and no exoskeleton with a sensor on a shank."
 AS_WORDS: Final = {"taps": "three taps or stamps", "walking": "joint rate and shank"}
 
 
@@ -49,7 +50,7 @@ def show_offsets(recordings: Sequence[Path], *, as_json: bool) -> int:
             sys.stdout.buffer.write(plain_json(asdict(each)))
         sys.stdout.flush()
     else:
-        Terminal().print(_table(found))
+        Terminal().print(_table(found) if found else NOTHING)
     return 0 if any(each.offset is not None for each in found) else 1
 
 

@@ -39,6 +39,9 @@ def write(settings: Settings, wanted: Wanted, *, html: Path | None, pdf_file: Pa
     """Write the report of a session into files, or print it as JSON; raises UsageError, ConfigError, PdfError."""
     if html is None and pdf_file is None and not as_json:
         raise UsageError("say where to: --pdf FILE, --html FILE, or --json")
+    for file, suffix in ((html, ".html"), (pdf_file, ".pdf")):
+        if file is not None and file.suffix.lower() != suffix:  # a slip names what is no report, and would replace it
+            raise UsageError(f"{file}: the name of such a report ends in {suffix}")
     now_us, groups = time.time_ns() // 1000, band_groups(settings)
     with acting_as_owner_of(settings.history_file.parent):
         report = read_from(settings, lambda reader: make_report(reader, wanted, groups, now_us=now_us))

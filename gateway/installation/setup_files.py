@@ -104,7 +104,7 @@ def configuration(answers: Answers, place: Place) -> str:
     practice = answers["radio.kind"] == "practice"
     lines = [
         f"# {answers['ward.name']}. Made by 'rehab-gateway setup'; every setting stands in docs/configuration.md.",
-        "# After a change:  sudo rehab-gateway check /etc/rehab-gateway/ward.toml", "",
+        f"# After a change:  sudo rehab-gateway check {place.file}", "",
         *(("simulated = true                 # practice: everything is marked as simulated", "") if practice else ()),
         *_table("site", {"site": answers["ward.site"], "gateway": answers["ward.id"], "data": place.data}),
     ]  # fmt: skip

@@ -73,8 +73,8 @@ class Question:
 
 
 def parts(answer: str) -> list[str]:
-    """Return the parts of a list."""
-    return [part.strip() for part in answer.split(",") if part.strip()]
+    """Return the parts of a list; no name in one has a semicolon, which some write between them."""
+    return [part.strip() for part in answer.replace(";", ",").split(",") if part.strip()]
 
 
 def id_from(words: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from config.plain_file import SIMULATED
 from simulators.faults import Fault, play
 from simulators.motion.timeline import Timeline
 from simulators.radio.device import SimulatedDevice
@@ -122,7 +123,7 @@ class Scene:
 
     def configuration(self, socket: Path) -> str:
         """Return the part of a gateway's configuration file that finds these devices, as TOML."""
-        lines = ["simulated = true", f"speed = {float(self.timeline.speed)!r}", ""]
+        lines = [SIMULATED, "", "simulated = true", f"speed = {float(self.timeline.speed)!r}", ""]
         lines += ["[radio]", 'name = "simulated"', f"socket = {_quoted(socket)}", ""]
         for bed in self.beds:
             lines += ["[[slot]]", f"id = {_quoted(bed.id)}", f"label = {_quoted(bed.label)}"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from config.plain_file import NoFileError, look, read
+from config.plain_file import NoFileError, look, may_replace, read
 
 
 def test_a_file_is_read_and_one_byte_more_tells_that_it_is_too_large(tmp_path: Path) -> None:
@@ -43,3 +43,13 @@ def test_a_pipe_that_is_open_already_is_read_where_one_will_do_and_no_further_th
     finally:
         os.close(reading)
         os.close(writing)
+
+
+def test_only_what_begins_with_the_mark_may_be_replaced_or_has_nothing_to_lose(tmp_path: Path) -> None:
+    file, mark = tmp_path / "file", "# Written by us"
+    assert may_replace(file, mark)
+    for text, may in (("", True), (f"{mark}\nabc", True), (mark[:-1], False), ("abc", False)):
+        file.write_text(text)
+        assert may_replace(file, mark) is may
+    assert not may_replace(tmp_path, mark)
+    assert not may_replace(Path("/dev/null"), mark)

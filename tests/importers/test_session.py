@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from config.pseudonym import check_digit
 from drivers.contract import decoded
 from drivers.packet import Flag, Packet
 from drivers.registry import make_driver
@@ -21,6 +22,7 @@ from importers.report import Report
 from importers.session import Wanted, import_session
 from tests.importers.sessions import direct, frames_of, header_of, mapping, measured, walk, write_csv
 
+NHS_NUMBER = f"943-476-591{check_digit('943476591')}"
 RESOLUTION = {"deg": 0.011, "deg/s": 0.11, "N.m": 0.011, "%": 0.6, "1": 0.01}
 
 
@@ -249,6 +251,26 @@ def test_a_recording_that_is_there_is_not_written_over(tmp_path: Path) -> None:
     assert (tmp_path / "out.rec").read_bytes() == b"mine"
 
 
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        (Wanted(NHS_NUMBER.replace("-", ""), "x"), "--subject has the form of an NHS number: use a pseudonym"),
+        (Wanted(f"p-{NHS_NUMBER}", "x"), "--subject has the form of an NHS number: use a pseudonym"),
+        (Wanted("p-0172", NHS_NUMBER), "--slot has the form of an NHS number: use a pseudonym"),
+        (Wanted("Mr Smith", "x"), "--subject = 'Mr Smith' must be lower-case letters"),
+        (Wanted("p-0172", "Bed 1"), "--slot = 'Bed 1' must be lower-case letters"),
+    ],
+)
+def test_who_it_was_is_a_pseudonym_and_no_number_of_a_patient(tmp_path: Path, wanted: Wanted, words: str) -> None:
+    csv, columns, output = tmp_path / "s.csv", tmp_path / "c.toml", tmp_path / "out.rec"
+    csv.write_text(lines(*GOOD))
+    columns.write_text(COLUMNS)
+    with pytest.raises(ImportProblem) as refused:
+        import_session(csv, load_mapping(columns), output, wanted, lambda _: None)
+    assert str(refused.value).startswith(words)
+    assert not output.exists()
+
+
 def test_columns_may_be_numbers_where_there_are_no_names(tmp_path: Path) -> None:
     columns = """
 [time]
@@ -276,6 +298,34 @@ def test_times_of_day_are_the_times_of_the_recording(tmp_path: Path) -> None:
     (tmp_path / "out.rec").unlink()
     _, output = small(tmp_path, lines(*(f"{1772355600 + k / 100},{k},1" for k in range(20))))
     assert header_of(output).origin_us == 1772355600_000_000
+
+
+def test_times_without_a_zone_are_utc_with_a_word(tmp_path: Path) -> None:
+    report, output = small(tmp_path, lines(*GOOD), "[time]\nstart = 2026-03-01T10:00:00\n" + COLUMNS)
+    assert header_of(output).origin_us == 1772359200_000_000
+    assert [remark for remark in report.remarks if "[time] start has no zone, and was read as UTC" in remark]
+    output.unlink()
+    rows = [f"2026-03-01T10:00:00.{k:02}0,{k},1" for k in range(20)]
+    report, output = small(tmp_path, lines(*rows), '[time]\nunit = "iso"\n' + COLUMNS)
+    assert header_of(output).origin_us == 1772359200_000_000
+    assert len([remark for remark in report.remarks if "have no zone, and were read as UTC" in remark]) == 1
+    output.unlink()
+    report, _ = small(tmp_path, lines(*GOOD), "[time]\nstart = 2026-03-01T10:00:00Z\n" + COLUMNS)
+    assert not [remark for remark in report.remarks if "zone" in remark]
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [
+        ("", "No column tells fault and emergency_stop:"),
+        ('fault = "knee"\n', "No column tells emergency_stop:"),
+        ('fault = "knee"\nemergency_stop = "torque"\n', ""),
+    ],
+)
+def test_what_no_column_tells_of_faults_is_said(tmp_path: Path, column: str, said: str) -> None:
+    report, _ = small(tmp_path, lines(*GOOD), COLUMNS + column)
+    found = [remark for remark in report.remarks if remark.startswith("No column tells")]
+    assert [remark.startswith(said) for remark in found] == ([True] if said else [])
 
 
 def test_faults_and_the_emergency_stop_are_told_at_once(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from simulators.scenes.single import single
 from tests.simulators.helpers import PATIENCE_S, OneRadio
 from tests.simulators.test_scene import made_recording
 
+WARD = Path(__file__).parents[2] / "config/examples/ward.toml"
 PROGRAM = "from simulators.command import app; app()"
 
 
@@ -134,6 +135,40 @@ async def test_devices_that_one_person_wears_are_on_one_body(tmp_path: Path) -> 
         turned.append(motion.gyr)
     assert np.abs(turned[0]).max() > 1.0
     np.testing.assert_array_equal(turned[0], turned[1])
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (["ward"], "--write-config"), (["health"], "--write-config"), (["device", "movella_dot"], "--write-config"),
+        (["timed-tests"], "--write-config"), (["timed-tests"], "--write-truth"),
+        (["recording", "x.npz"], "--write-config"), (["--ward", str(WARD)], "--write-config"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_not_of_a_simulator_is_left_and_nothing_starts(
+    tmp_path: Path, command: list[str], option: str
+) -> None:
+    kept, places = tmp_path / "ward.toml", ["--socket", str(tmp_path / "radio"), "--ports", str(tmp_path / "ports")]
+    kept.write_bytes(WARD.read_bytes())
+    result = CliRunner().invoke(app, [*command, *places, option, str(kept)])
+    assert result.exit_code == 2
+    said = " ".join(result.output.replace("│", " ").split())
+    assert "'simulate' did not write it: name another file" in said
+    assert kept.read_bytes() == WARD.read_bytes()
+    assert list(tmp_path.iterdir()) == [kept]
+
+
+async def test_a_simulator_that_runs_again_writes_its_files_again(tmp_path: Path) -> None:
+    config, truth = tmp_path / "site.toml", tmp_path / "truth.json"
+    for beds in ("1", "2"):
+        ward = await simulate(
+            "timed-tests", "--beds", beds, "--only", "tug", "--socket", str(tmp_path / "radio"),
+            "--ports", str(tmp_path / "ports"), "--write-config", str(config), "--write-truth", str(truth),
+        )  # fmt: skip
+        assert (await ward.event())["event"] == "ready"
+        ward.process.terminate()
+        assert await asyncio.wait_for(ward.process.wait(), PATIENCE_S) == 0
+    assert len(tomllib.loads(config.read_text())["slot"]) == len(json.loads(truth.read_text())) == 2
 
 
 @pytest.mark.parametrize("option", [["--speed", "2"], ["--fault", "x:drop@1"], ["--write-config", "sim.toml"]])

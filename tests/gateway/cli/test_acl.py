@@ -35,6 +35,19 @@ def test_it_writes_files_that_belong_together(tmp_path: Path) -> None:
     assert "user ward-7\n" in (tmp_path / "broker/acl").read_text()
 
 
+@pytest.mark.parametrize("name", ["mosquitto.conf", "acl"])
+def test_it_writes_its_own_files_again_and_leaves_those_of_others(tmp_path: Path, name: str) -> None:
+    for gateway in ("ward-8", "ward-9"):
+        show(load(EXAMPLE), [gateway], [], [], tmp_path)
+    assert "user ward-9\n" in (tmp_path / "acl").read_text()
+    others = tmp_path / name
+    others.write_text("listener 1883\n")
+    before = {path: path.read_text() for path in tmp_path.iterdir()}
+    with pytest.raises(UsageError, match=f"{name} is there, and 'broker-acl' did not write it: name another folder"):
+        show(load(EXAMPLE), [], [], [], tmp_path)
+    assert {path: path.read_text() for path in tmp_path.iterdir()} == before
+
+
 @pytest.mark.parametrize("name", ["ward-7", "Ward-8", "+", "#", "a/b", "a\ntopic readwrite #"])
 def test_a_name_that_is_none_or_is_taken_is_refused(name: str) -> None:
     with pytest.raises(UsageError):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.demo import Flow
+from gateway.cli.demo import Flow, demo
 from gateway.cli.pace import SLOWEST, slower
 from gateway.history.reader import HistoryReader
 from gateway.wire.topics import Topics
@@ -34,6 +34,13 @@ def test_a_computer_that_does_not_keep_up_is_reported(p95: float, speed: float) 
     flow = Flow(Topics("demo", "demo"), status={"pipeline": {"latency_ms": {"p95": p95}}})
     assert flow.is_behind(speed)
     assert slower(speed) < speed or speed == SLOWEST
+
+
+def test_a_configuration_that_no_demo_wrote_is_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "demo.toml").write_text("[site]\n")
+    assert demo(for_s=1, beds=1, port=free_port(), data=tmp_path) == 2
+    assert "no demo wrote it: name another folder with --data" in " ".join(capsys.readouterr().out.split())
+    assert (tmp_path / "demo.toml").read_text() == "[site]\n"
 
 
 @pytest.mark.broker

@@ -47,6 +47,18 @@ def test_a_report_is_one_private_file_and_json(site: tuple[Path, str], tmp_path:
     assert report["lines"][0]["previous"]["change"] == pytest.approx(0.3)
 
 
+@pytest.mark.parametrize(("option", "suffix"), [("--html", ".html"), ("--pdf", ".pdf")])
+def test_a_report_replaces_nothing_that_is_none(
+    site: tuple[Path, str], tmp_path: Path, option: str, suffix: str
+) -> None:
+    config, session = site
+    precious = tmp_path / "precious.toml"
+    precious.write_text("[site]\n")
+    with pytest.raises(UsageError, match=f"precious.toml: the name of such a report ends in {suffix}"):
+        printed("report", str(config), session, option, str(precious))
+    assert precious.read_text() == "[site]\n"
+
+
 def test_a_trend_is_a_table_and_json(site: tuple[Path, str]) -> None:
     config, _ = site
     found = orjson.loads(printed("trend", str(config), SUBJECT, "--days", "4000", "--by", "session", "--json"))

@@ -14,6 +14,7 @@ import pytest
 
 from config.loader import load
 from config.settings import Fleet, Settings
+from gateway.cli.backup import restore as put_back
 from gateway.installation import sealed_file
 from gateway.installation.backup import PAUSES_S, BackupError, copy_database, make_backup
 from gateway.installation.backup_contents import contents
@@ -106,6 +107,23 @@ def test_a_backup_elsewhere_has_all_of_it_and_leaves_nothing_behind(ward: Settin
     assert len(list(under.glob("outbox.db.left-*"))) == 1
     state = read_backup_state(ward.site.data)
     assert (state.file, state.error) == (backup.name, "")
+
+
+def test_what_is_unpacked_for_looking_is_not_called_a_ward_that_goes_on(
+    ward: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    backup, key = back_up(ward, tmp_path), tmp_path / "key"
+    key.write_text(KEY)
+    key.chmod(0o600)
+    put_back(backup, key, replace=False, under=tmp_path / "under", look=False)
+    said = capsys.readouterr().out
+    assert "0 measurements were not stored yet when the backup was made." in said
+    assert f"All of it lies below {tmp_path / 'under'}, for looking: nothing runs there, and nothing is sent." in said
+    put_back(backup, key, replace=True, under=Path("/"), look=False)
+    then = capsys.readouterr().out
+    for words in ("they are sent now", "goes on in a new epoch", "Who is in which bed", "sudo systemctl start"):
+        assert words in then
+        assert words not in said
 
 
 def test_who_is_in_which_bed_is_in_doubt_after_a_restore(ward: Settings, tmp_path: Path) -> None:

@@ -110,6 +110,18 @@ def test_the_files_are_accepted_and_beds_and_administrator_are_there(place: Plac
     assert place.certificate("dashboard", "key").stat().st_mode & 0o777 == 0o640
 
 
+@pytest.mark.parametrize("names", ["Bed 1; Bed 2", "Bed 1;Bed 2,", "Bed 1, Bed 2"])
+def test_names_of_beds_have_commas_or_semicolons_between(place: Place, names: str) -> None:
+    done_with(place, beds__names=names)
+    beds = read_state(ward_path(load(place.file))).beds
+    assert [(bed.id, bed.label) for bed in beds] == [("bed-1", "Bed 1"), ("bed-2", "Bed 2")]
+
+
+def test_a_file_names_itself_where_it_tells_how_to_check_it(place: Place) -> None:
+    done_with(place)
+    assert f"# After a change:  sudo rehab-gateway check {place.file}\n" in place.file.read_text()
+
+
 def test_a_password_that_nobody_chose_is_made_and_shown_once(place: Place) -> None:
     done = done_with(place, admin__password="", admin__name="sam")
     made = done.shown["password of sam"]

@@ -226,4 +226,7 @@ def test_the_command_line(stamped: Path, tmp_path: Path) -> None:
     assert json.loads(line)["offset"]["seconds"] == pytest.approx(0.060, abs=0.006)
     assert run(stamped, "--offsets", "--csv").returncode == 2
     one = record(tmp_path / "one.rgrec", [device("back", "lower_back", 1)], dot(0, sensor(100.0, 0.0), 0.0))
-    assert run(one, "--offsets").returncode == 1
+    alone = run(one, "--offsets")
+    assert alone.returncode == 1
+    assert "Nothing to compare" in alone.stdout
+    assert "later by" not in alone.stdout
