@@ -49,12 +49,16 @@ def dotted(path: Iterable[str | int]) -> str:
     return ".".join(part for part in path if isinstance(part, str))
 
 
+def nearest(word: object, known: Iterable[str]) -> str:
+    """Return what somebody may have meant by a word; empty where nothing is like it."""
+    return next(iter(get_close_matches(str(word), sorted(known), n=1, cutoff=_NEAR)), "")
+
+
 def suggestion(word: object, known: Iterable[str]) -> str:
     """Return ``; did you mean 'x'?``, or what there is to choose from."""
     choices = sorted(known)
-    near = get_close_matches(str(word), choices, n=1, cutoff=_NEAR)
-    if near:
-        return f"; did you mean '{near[0]}'?"
+    if near := nearest(word, choices):
+        return f"; did you mean '{near}'?"
     return f"; choose one of {', '.join(choices)}" if choices else ""
 
 

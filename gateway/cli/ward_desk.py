@@ -25,8 +25,8 @@ from gateway.machine.plain_text import printable
 from gateway.machine.set_aside import set_aside
 from gateway.run.asking import topic_of_before
 from gateway.ward.changes import session_of
-from gateway.ward.corrections import note_on
 from gateway.ward.kept_ward import KeptWard, ward_path
+from gateway.ward.notes import note_on
 from gateway.ward.refusals import RefusedError
 from gateway.ward.registry import IMPORT, DamagedRegistryError, read_state
 from gateway.ward.state import WardState
@@ -112,15 +112,17 @@ def free_registry(settings: Settings) -> KeptWard | None:
 def _write(ward: KeptWard, name: str, fields: Mapping[str, Any], by: str) -> Json:
     with closing(ward):
         after = ward.change(name, dict(fields), at_us=_now_us(), by=by, source=SOURCE)
-    about = {**session_of(after, fields), **note_on(after, name, fields)}
-    return {"number": after.number, "change": name, **about, "running": False}
+    answer = {"number": after.number, "change": name, **session_of(after, fields), **note_on(after, name, fields)}
+    return _told(answer, running=False)
 
 
 def _ask(settings: Settings, name: str, payload: Json) -> Json:
     with Client(settings) as client:
-        answer = client.ask(name, payload)
-    about: Json = {key: answer[key] for key in ("number", "change", "session", "note") if key in answer}
-    return {**about, "running": True}
+        return _told(client.ask(name, payload), running=True)
+
+
+def _told(answer: Json, *, running: bool) -> Json:
+    return {key: answer[key] for key in ("number", "change", "session", "note") if key in answer} | {"running": running}
 
 
 def _now_us() -> int:

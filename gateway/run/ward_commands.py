@@ -20,8 +20,8 @@ from gateway.outbox.outbox import Outbox
 from gateway.run.first_ward import FirstWard
 from gateway.run.ward_words import WardWords
 from gateway.ward.changes import CHANGES, session_of
-from gateway.ward.corrections import note_on
 from gateway.ward.kept_ward import KeptWard
+from gateway.ward.notes import note_on
 from gateway.ward.published import encode_registry
 from gateway.ward.refusals import refused
 from gateway.wire.commands import NOTICES

@@ -94,6 +94,8 @@ def test_where_no_gateway_runs_the_registry_is_changed(config: Path) -> None:
     assert "discarded" in words
     refused = ask("session", "correct", str(config), session, "--end", "half past nine")
     assert refused[2].startswith("rehab-gateway: 'half past nine' is no time: write it as 2026-09-22T09:15:00Z")
+    begun = ask("session", "start", str(config), "p-1", "10mtw")
+    assert begun[1].splitlines()[1:] == ["▲ Nothing is measured by '10mtw'; did you mean '10mwt'?"]
     answer_to(config, "ward", "discharge", "p-1")
     answer_to(config, "ward", "add-device", "dot", "movella_dot", "--address", "D4:22:CD:00:00:01")
     answer_to(config, "ward", "admit", "p-2", "bay-1", "--height", "1.7")

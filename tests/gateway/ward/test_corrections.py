@@ -11,7 +11,8 @@ import pytest
 
 from config.pseudonym import check_digit
 from gateway.ward.changes import read_change, session_of
-from gateway.ward.corrections import MOST, note_on
+from gateway.ward.corrections import MOST
+from gateway.ward.notes import note_on
 from gateway.ward.refusals import RefusedError
 from gateway.ward.registry import Registry, read_state
 from gateway.ward.state import WardState
@@ -221,6 +222,22 @@ def test_a_pseudonym_of_nobody_on_the_ward_is_taken_with_a_note(ward: WardState)
         assert bool(note_on(ward, "session-correct", asked)) == bool(words)
     assert note_on(ward, "session-correct", {"session": name(ward), "end_us": at(65)}) == {}
     assert note_on(ward, "discharge", {"subject": "p-l"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "words"),
+    [
+        ("10mtw", "nothing is measured by '10mtw'; did you mean '10mwt'?"),
+        ("10mwt, pace=fast", "nothing is measured by '10mwt, pace=fast'; did you mean '10mwt'?"),
+        ("timed up and go", "nothing is measured by 'timed up and go': known are free_walk, rest, "),
+        ("TUG pace=", ""),
+        ("6mwt course_m=30", ""),
+    ],
+)
+def test_a_protocol_that_nobody_knows_is_taken_with_a_note(ward: WardState, protocol: str, words: str) -> None:
+    note = note_on(ward, "session-start", {"subject": "p-1", "protocol": protocol}).get("note", "")
+    assert str(note).startswith(words)
+    assert bool(note) == bool(words)
 
 
 def test_of_two_who_say_whose_it_was_the_second_is_told(ward: WardState) -> None:
