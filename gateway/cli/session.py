@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gateway.cli.options import ConfigFile, examples, load_settings
 from gateway.cli.ward import AsJson, By, Subject
+
+if TYPE_CHECKING:
+    from config.settings import Settings
 
 Which = Annotated[
     str, typer.Argument(metavar="SESSION", help="Id of the session, or the pseudonym of whose session it is.")
@@ -127,7 +131,7 @@ def discard(
 @session_app.command(
     epilog=examples(
         "rehab-gateway session report ward.toml bay-c-20260922t091500z borg_cr10=4 pain_nrs=2",
-        "rehab-gateway session report ward.toml bay-c-20260922t091500z --form five-questions mobility=2 care=1",
+        "rehab-gateway session report ward.toml bay-c-20260922t091500z --form five-questions walking=2 washing=1",
         "rehab-gateway session report ward.toml bay-c-20260922t091500z --note 'tired after the third walk'",
     )
 )
@@ -145,9 +149,14 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Put what somebody said to a session, which may be over: how hard it was, how much it hurts, a form, a note."""
-    given = dict(map(_pair, values or ()))
+    from gateway.cli.ward_desk import change
+
+    given = _numbers(values or ())
+    settings = load_settings(config)
+    if form:
+        _refuse_unknown(form, settings)
     said = {"form": form, "version": version, "answers": given} if form else {"values": given}
-    _change(config, "session-report", {"session": session, **said, "note": note}, by, as_json=as_json)
+    change(settings, "session-report", {"session": session, **said, "note": note}, by=by, as_json=as_json)
 
 
 @session_app.command(
@@ -228,6 +237,29 @@ def _time(text: str) -> int | None:
     except ValueError:
         raise UsageError(f"'{text}' is no time: write it as 2026-09-22T09:15:00Z") from None
     return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1e6)
+
+
+def _numbers(values: Iterable[str]) -> dict[str, float]:
+    """Return numbers by their names; raises UsageError for a name that is there twice: one of them is a slip."""
+    from gateway.model.usage import UsageError
+
+    found: dict[str, float] = {}
+    for name, number in map(_pair, values):
+        if name in found:
+            raise UsageError(f"'{name}' is given twice: a second number is entered by a command of its own")
+        found[name] = number
+    return found
+
+
+def _refuse_unknown(form: str, settings: Settings) -> None:
+    """Raise UsageError for a form that the configuration has not: the gateway may not know those of a dashboard."""
+    from config.wording import suggestion
+    from gateway.model.usage import UsageError
+    from gateway.ward.forms import OURS, read_forms
+
+    known = {one.id for one in read_forms(OURS, settings.dashboard.forms_folder)[0]}
+    if form not in known:
+        raise UsageError(f"there is no form '{form}'{suggestion(form, known)}")
 
 
 def _pair(text: str) -> tuple[str, float]:

@@ -24,6 +24,8 @@ from gateway.outbox.facts import read_fact
 from gateway.ward.changes import AddDevice, Assign, Change, GatewayStarts, ImportSlots, read_change
 from gateway.ward.corrections import CorrectSession
 from gateway.ward.digest import slots_digest
+from gateway.ward.entries import ReportSession
+from gateway.ward.forms import OURS, read_forms
 from gateway.ward.refusals import refused
 from gateway.ward.registry import IMPORT, DamagedRegistryError, Entry, Registry, RegistryError, Untold, read_state
 from gateway.ward.remembered import FACT, RECALLED, VACATED, Recall, Vacate, read_remembered
@@ -82,6 +84,7 @@ class KeptWard:
         self._drivers, self._ask_broker = drivers, ask_broker
         self.path = ward_path(settings)
         self._history = settings.history_file
+        self._forms_folder = settings.dashboard.forms_folder
         self.durable, self.begun = True, False
         self.ahead_us = 0
         self._lock: FileLock | None = None
@@ -122,6 +125,8 @@ class KeptWard:
         _refuse_unfit(change, self.state, at_us, self._drivers)
         if isinstance(change, CorrectSession) and change.subject and was_erased(self._history, change.subject):
             raise refused("corrected_to_erased", subject=change.subject)  # its numbers would go for good
+        if isinstance(change, ReportSession):
+            self._refuse_answers(change)
         if not self.durable:
             raise refused("no_room")
         try:
@@ -206,6 +211,12 @@ class KeptWard:
             self._registry.close()
         if self._lock is not None:
             self._lock.release()
+
+    def _refuse_answers(self, change: ReportSession) -> None:
+        """Raise RefusedError for answers that the form has not. One unknown here may be of a dashboard elsewhere."""
+        for form in read_forms(OURS, self._forms_folder)[0] if change.form else ():
+            if form.id == change.form:
+                form.refuse(change.version, change.answers)
 
     @property
     def _open_registry(self) -> Registry:

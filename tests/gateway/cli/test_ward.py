@@ -94,6 +94,18 @@ def test_where_no_gateway_runs_the_registry_is_changed(config: Path) -> None:
     assert "discarded" in words
     refused = ask("session", "correct", str(config), session, "--end", "half past nine")
     assert refused[2].startswith("rehab-gateway: 'half past nine' is no time: write it as 2026-09-22T09:15:00Z")
+    form = ("--form", "five-questions")
+    assert (
+        answer_to(config, "session", "report", session, *form, "walking=2", "washing=1")["change"] == "session-report"
+    )
+    for given, sentence in (
+        (("--form", "five-question", "walking=2"), "there is no form 'five-question'; did you mean 'five-questions'?"),
+        (
+            ("borg_cr10=4", "borg_cr10=5"),
+            "'borg_cr10' is given twice: a second number is entered by a command of its own",
+        ),
+    ):
+        assert ask("session", "report", str(config), session, *given)[2] == f"rehab-gateway: {sentence}\n"
     begun = ask("session", "start", str(config), "p-1", "10mtw")
     assert begun[1].splitlines()[1:] == ["▲ Nothing is measured by '10mtw'; did you mean '10mwt'?"]
     answer_to(config, "ward", "discharge", "p-1")
