@@ -198,7 +198,7 @@ def show(config: ConfigFile, *, as_json: AsJson = False) -> None:
     from rich.table import Table
 
     from gateway.cli.terminal import Terminal
-    from gateway.cli.ward_desk import read
+    from gateway.cli.ward_desk import clock, read
     from gateway.machine.plain_text import printable
 
     sessions = read(load_settings(config)).sessions
@@ -210,33 +210,42 @@ def show(config: ConfigFile, *, as_json: AsJson = False) -> None:
     for heading in ("session", "subject", "was", "protocol", "state", "begun", "ended", "marks"):
         table.add_column(heading, no_wrap=heading in ("session", "subject", "was", "state"))
     for one in sessions:
-        ended = _clock(one.ended_us) if one.ended_us is not None else "-"
+        ended = clock(one.ended_us) if one.ended_us is not None else "-"
         marks = str(len(one.marks))
         state = "discarded" if one.discarded else one.state
         was = "" if one.subject == one.made_subject else one.made_subject or "-"
-        table.add_row(one.id, one.subject, was, printable(one.protocol), state, _clock(one.started_us), ended, marks)
+        table.add_row(one.id, one.subject, was, printable(one.protocol), state, clock(one.started_us), ended, marks)
     Terminal().print(table)
 
 
-def _clock(at_us: int) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(at_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
 def _time(text: str) -> int | None:
-    """Return UTC microseconds; a time without an offset is UTC, as 'show' prints it. Raises UsageError."""
+    """Return UTC microseconds; a time without an offset is UTC, as 'show' prints it. Raises UsageError.
+
+    A day alone would be its midnight, which nobody means.
+    """
     from datetime import UTC, datetime
 
     from gateway.model.usage import UsageError
 
     if not text:
         return None
+    if _is_day(text):
+        raise UsageError(f"'{text}' has no time of day: write it as {text}T09:15:00Z")
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(f"'{text}' is no time: write it as 2026-09-22T09:15:00Z") from None
     return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1e6)
+
+
+def _is_day(text: str) -> bool:
+    from datetime import date
+
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _numbers(values: Iterable[str]) -> dict[str, float]:

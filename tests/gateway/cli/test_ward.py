@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,16 @@ def test_where_no_gateway_runs_the_registry_is_changed(config: Path) -> None:
     assert "discarded" in words
     refused = ask("session", "correct", str(config), session, "--end", "half past nine")
     assert refused[2].startswith("rehab-gateway: 'half past nine' is no time: write it as 2026-09-22T09:15:00Z")
+    day = ask("session", "correct", str(config), session, "--start", "2026-11-30")
+    assert day[2].startswith("rehab-gateway: '2026-11-30' has no time of day: write it as 2026-11-30T09:15:00Z")
+    begun = orjson.loads(ask("session", "show", str(config), "--json")[1])[0]
+    answer_to(config, "session", "discard", session, "--take-back")
+    earlier = datetime.fromtimestamp(begun["started_us"] / 1e6 - 60, UTC)
+    said = ask("session", "correct", str(config), session, "--start", earlier.isoformat())[1]
+    ended = datetime.fromtimestamp(begun["ended_us"] / 1e6, UTC)
+    assert f"session {session} from {earlier:%Y-%m-%d %H:%M:%S} UTC to {ended:%Y-%m-%d %H:%M:%S} UTC" in " ".join(
+        said.split()
+    )
     form = ("--form", "five-questions")
     assert (
         answer_to(config, "session", "report", session, *form, "walking=2", "washing=1")["change"] == "session-report"

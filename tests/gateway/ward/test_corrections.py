@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from config.pseudonym import check_digit
+from gateway.ward.answers import answer_to, note_on
 from gateway.ward.changes import read_change, session_of
 from gateway.ward.corrections import MOST
-from gateway.ward.notes import note_on
 from gateway.ward.refusals import RefusedError
 from gateway.ward.registry import Registry, read_state
 from gateway.ward.state import WardState
@@ -56,6 +56,10 @@ def test_what_was_published_before_stays(ward: WardState) -> None:
     ]  # fmt: skip
     assert ward.in_force() == changed([first, second], ward, at(90)).in_force()
     assert session_of(changed([first], ward), first[1]) == {"session": name(ward)}
+    after = changed([first, second], ward, at(90))
+    assert answer_to(after, *second) == {
+        "number": after.number, "change": "session-correct", "session": name(ward), "start_us": at(20), "end_us": at(65)
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
