@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -150,5 +150,16 @@ def _purpose(path: Path, model: type[BaseModel]) -> str:
 
 
 def _choices(path: Path, model: type[BaseModel]) -> Iterable[str]:
+    if path and isinstance(path[-1], int):  # one of a list
+        return _choices(path[:-1], model)
     table = table_model(path[:-1], model)
-    return map(str, get_args(table.model_fields[str(path[-1])].annotation)) if table else ()
+    return _words(table.model_fields[str(path[-1])].annotation) if table else ()
+
+
+def _words(annotation: Any) -> Iterator[str]:
+    """Yield the words of a Literal, wherever it stands in an annotation."""
+    for inside in get_args(annotation):
+        if get_origin(annotation) is Literal:
+            yield str(inside)
+        else:
+            yield from _words(inside)

@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from config.checks import Drivers, check_device, check_worn
 from config.settings import Settings
 from gateway.history.books.erased_subjects import was_erased
+from gateway.history.reader import HistoryReader
 from gateway.machine.damage import suspicious
 from gateway.machine.file_lock import FileLock, HeldError
 from gateway.machine.full_disk import takes_nothing
@@ -24,7 +25,7 @@ from gateway.outbox.facts import read_fact
 from gateway.ward.changes import AddDevice, Assign, Change, GatewayStarts, ImportSlots, read_change
 from gateway.ward.corrections import CorrectSession
 from gateway.ward.digest import slots_digest
-from gateway.ward.entries import ReportSession
+from gateway.ward.entries import CorrectTest, ReportSession
 from gateway.ward.forms import OURS, read_forms
 from gateway.ward.refusals import refused
 from gateway.ward.registry import IMPORT, DamagedRegistryError, Entry, Registry, RegistryError, Untold, read_state
@@ -127,6 +128,8 @@ class KeptWard:
             raise refused("corrected_to_erased", subject=change.subject)  # its numbers would go for good
         if isinstance(change, ReportSession):
             self._refuse_answers(change)
+        if isinstance(change, CorrectTest):
+            self._refuse_unfound(change)
         if not self.durable:
             raise refused("no_room")
         try:
@@ -217,6 +220,22 @@ class KeptWard:
         for form in read_forms(OURS, self._forms_folder)[0] if change.form else ():
             if form.id == change.form:
                 form.refuse(change.version, change.answers)
+
+    def _refuse_unfound(self, change: CorrectTest) -> None:
+        """Raise RefusedError where the history on this machine has this result of the session, and none at that time.
+
+        One that has none of it knows nothing: it may be written elsewhere, or be late.
+        """
+        session = self.state.session(change.session)
+        if session is None:
+            return
+        try:
+            with closing(HistoryReader(self._history)) as reader:
+                found = reader.in_sessions(session.parts, [change.metric])
+        except sqlite3.Error:
+            return
+        if found and not any(change.corrects(one.start_us, one.end_us) for one in found):
+            raise refused("nothing_found", metric=change.metric, session=session.id)
 
     @property
     def _open_registry(self) -> Registry:

@@ -140,7 +140,15 @@ def test_where_no_gateway_runs_the_registry_is_changed(config: Path) -> None:
         (("ward", "admit", "p-2", "bay-9"), "there is no bed 'bay-9': known are bay-1"),
         (("ward", "assign", "strap", "bay-1", "chest"), "'strap' is on the chest in bed 'bay-1': take it off first"),
         (("ward", "take-off", "dot"), "there is no device 'dot' on this ward"),
-        (("session", "end", "p-1"), "there is no session 'p-1'"),
+        (("session", "end", "bay-1-x"), "there is no session 'bay-1-x'"),
+        (
+            ("session", "end", "p-1"),
+            "no session of 'p-1' runs: the ids of those that are over stand in 'session show'",
+        ),
+        (
+            ("notices", "choose", "p-1", "fall"),
+            "kinds = 'fall' is not known; choose one of ceiling_exceeded, fall_event",
+        ),
     ],
     ids=" ".join,
 )

@@ -7,6 +7,7 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -458,6 +459,34 @@ def test_no_session_is_corrected_to_somebody_who_was_erased_as_its_numbers_would
     (settings.site.data / "history.db").write_bytes(b"no history" * 100)  # what cannot be read forbids nothing
     ask("session-correct", 4, session=session, subject="p-3")
     assert ward.state.sessions[-1].subject == "p-3"
+
+
+def test_a_test_is_corrected_that_was_found_where_the_history_knows_what_was(opened: Opened, tmp_path: Path) -> None:
+    settings = configured(tmp_path / "data", "p-1")
+    ward = opened(settings)
+
+    def at(second: float) -> int:
+        return NOW_US + round(second * 1e6)
+
+    def correct(start: float, end: float, metric: str = "tmwt10_time") -> None:
+        times = {"found_start_us": at(start), "found_end_us": at(end), "start_us": at(start + 1), "end_us": at(end)}
+        fields: dict[str, object] = {"session": session, "metric": metric, **times}
+        ward.change("test-correct", fields, at_us=at(90), by="anna", source="mqtt")
+
+    ward.change("session-start", {"subject": "p-1", "protocol": "10mwt"}, at_us=at(0), by="anna", source="mqtt")
+    session = ward.state.sessions[0].id
+    ward.change("session-end", {"session": session}, at_us=at(60), by="anna", source="mqtt")
+    correct(40, 50)  # there is no history yet
+    with closing(History(settings.history_file)) as history:
+        found = replace(
+            measurement(0), metric="tmwt10_time", session=session, subject="p-1", start_us=at(20.4), end_us=at(30.4)
+        )
+        history.store([Message(settings.site.gateway, "0123456789abcdef", 0, [(1, found)])])
+    correct(20, 30)
+    with pytest.raises(
+        RefusedError, match=f"no 'Ten-metre walk, time' of session '{session}' was found at these times"
+    ):
+        correct(40, 50)
 
 
 @pytest.mark.parametrize(
