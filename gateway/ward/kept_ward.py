@@ -127,9 +127,9 @@ class KeptWard:
         if isinstance(change, CorrectSession) and change.subject and was_erased(self._history, change.subject):
             raise refused("corrected_to_erased", subject=change.subject)  # its numbers would go for good
         if isinstance(change, ReportSession):
-            self._refuse_answers(change)
+            _refuse_answers(change, self._forms_folder)
         if isinstance(change, CorrectTest):
-            self._refuse_unfound(change)
+            _refuse_unfound(change, self.state, self._history)
         if not self.durable:
             raise refused("no_room")
         try:
@@ -215,28 +215,6 @@ class KeptWard:
         if self._lock is not None:
             self._lock.release()
 
-    def _refuse_answers(self, change: ReportSession) -> None:
-        """Raise RefusedError for answers that the form has not. One unknown here may be of a dashboard elsewhere."""
-        for form in read_forms(OURS, self._forms_folder)[0] if change.form else ():
-            if form.id == change.form:
-                form.refuse(change.version, change.answers)
-
-    def _refuse_unfound(self, change: CorrectTest) -> None:
-        """Raise RefusedError where the history on this machine has this result of the session, and none at that time.
-
-        One that has none of it knows nothing: it may be written elsewhere, or be late.
-        """
-        session = self.state.session(change.session)
-        if session is None:
-            return
-        try:
-            with closing(HistoryReader(self._history)) as reader:
-                found = reader.in_sessions(session.parts, [change.metric])
-        except sqlite3.Error:
-            return
-        if found and not any(change.corrects(one.start_us, one.end_us) for one in found):
-            raise refused("nothing_found", metric=change.metric, session=session.id)
-
     @property
     def _open_registry(self) -> Registry:
         assert self._registry is not None
@@ -316,6 +294,30 @@ def _refuse_unfit(change: Change, ward: WardState, at_us: int, drivers: Drivers 
         put_on = [one for one in worn if one.id == change.device]
         beside = [one for one in worn if one.id != change.device]
         refuse_unfit(sentence for one in put_on for sentence in check_worn(one, beside, drivers))
+
+
+def _refuse_answers(change: ReportSession, folder: Path | None) -> None:
+    """Raise RefusedError for answers that the form has not. One unknown here may be of a dashboard elsewhere."""
+    for form in read_forms(OURS, folder)[0] if change.form else ():
+        if form.id == change.form:
+            form.refuse(change.version, change.answers)
+
+
+def _refuse_unfound(change: CorrectTest, ward: WardState, history: Path) -> None:
+    """Raise RefusedError where the history on this machine has this result of the session, and none at that time.
+
+    One that has none of it knows nothing: it may be written elsewhere, or be late.
+    """
+    session = ward.session(change.session)
+    if session is None:
+        return
+    try:
+        with closing(HistoryReader(history)) as reader:
+            found = reader.in_sessions(session.parts, [change.metric])
+    except sqlite3.Error:
+        return
+    if found and not any(change.corrects(one.start_us, one.end_us) for one in found):
+        raise refused("nothing_found", metric=change.metric, session=session.id)
 
 
 def _words(error: Exception) -> str:
