@@ -125,7 +125,7 @@ class _Source:
 
 
 def _sources(path: Path, trial: tuple[str, str] | None) -> list[_Source]:
-    folder = path.with_name(path.name + PARTS_FOLDER)
+    folder = path.parent / f"{path.name}{PARTS_FOLDER}"  # also of ".", which has no name
     texts = {path: _text(path)}
     names = {*_parts(folder), *(trial[:1] if trial else ())}
     for name in sorted(names):

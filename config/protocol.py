@@ -90,11 +90,12 @@ class Misfit:
     """A field of a protocol that is not as it has to be.
 
     Attributes:
-        kind: ``field`` where the word has no such field, ``choice`` or ``number`` where its value is not allowed.
+        kind: ``field`` where the word has no such field, ``choice`` or ``number`` where its value is not allowed,
+            ``twice`` where it is given another time.
         values: What there is to be said of it, by name.
     """
 
-    kind: Literal["field", "choice", "number"]
+    kind: Literal["field", "choice", "number", "twice"]
     values: Mapping[str, str]
 
     def __str__(self) -> str:
@@ -106,6 +107,7 @@ SENTENCES: Final = {
     "field": "'{part}' is no field of {word}{suggestion}: it has {known}",
     "choice": "{field} of {word} is one of {known}, not '{value}'",
     "number": "{field} of {word} is a number from {low} to {high}, not '{value}'",
+    "twice": "{field} of {word} is given twice",
 }
 
 
@@ -115,6 +117,7 @@ def misfit(text: str) -> Misfit | None:
     if protocol.word not in FIELDS:
         return None
     known = {**FIELDS[protocol.word], **EVERYWHERE}
+    given: set[str] = set()
     for part in text.split()[1:]:
         name, _, value = part.partition("=")
         if name not in known:
@@ -123,6 +126,9 @@ def misfit(text: str) -> Misfit | None:
         if problem := _misfit_of(value, known[name]):
             kind, bounds = problem
             return Misfit(kind, {**bounds, "field": name, "word": protocol.word, "value": value})
+        if name in given:
+            return Misfit("twice", {"field": name, "word": protocol.word})
+        given.add(name)
     return None
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from types import UnionType
-from typing import Any, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
@@ -49,12 +49,16 @@ def dotted(path: Iterable[str | int]) -> str:
     return ".".join(part for part in path if isinstance(part, str))
 
 
+def nearest(word: object, known: Iterable[str]) -> str:
+    """Return what somebody may have meant by a word; empty where nothing is like it."""
+    return next(iter(get_close_matches(str(word), sorted(known), n=1, cutoff=_NEAR)), "")
+
+
 def suggestion(word: object, known: Iterable[str]) -> str:
     """Return ``; did you mean 'x'?``, or what there is to choose from."""
     choices = sorted(known)
-    near = get_close_matches(str(word), choices, n=1, cutoff=_NEAR)
-    if near:
-        return f"; did you mean '{near[0]}'?"
+    if near := nearest(word, choices):
+        return f"; did you mean '{near}'?"
     return f"; choose one of {', '.join(choices)}" if choices else ""
 
 
@@ -146,5 +150,16 @@ def _purpose(path: Path, model: type[BaseModel]) -> str:
 
 
 def _choices(path: Path, model: type[BaseModel]) -> Iterable[str]:
+    if path and isinstance(path[-1], int):  # one of a list
+        return _choices(path[:-1], model)
     table = table_model(path[:-1], model)
-    return map(str, get_args(table.model_fields[str(path[-1])].annotation)) if table else ()
+    return _words(table.model_fields[str(path[-1])].annotation) if table else ()
+
+
+def _words(annotation: Any) -> Iterator[str]:
+    """Yield the words of a Literal, wherever it stands in an annotation."""
+    for inside in get_args(annotation):
+        if get_origin(annotation) is Literal:
+            yield str(inside)
+        else:
+            yield from _words(inside)

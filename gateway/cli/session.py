@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from gateway.cli.options import ConfigFile, examples, load_settings
 from gateway.cli.ward import AsJson, By, Subject
+
+if TYPE_CHECKING:
+    from config.settings import Settings
 
 Which = Annotated[
     str, typer.Argument(metavar="SESSION", help="Id of the session, or the pseudonym of whose session it is.")
@@ -127,7 +131,7 @@ def discard(
 @session_app.command(
     epilog=examples(
         "rehab-gateway session report ward.toml bay-c-20260922t091500z borg_cr10=4 pain_nrs=2",
-        "rehab-gateway session report ward.toml bay-c-20260922t091500z --form five-questions mobility=2 care=1",
+        "rehab-gateway session report ward.toml bay-c-20260922t091500z --form five-questions walking=2 washing=1",
         "rehab-gateway session report ward.toml bay-c-20260922t091500z --note 'tired after the third walk'",
     )
 )
@@ -145,9 +149,14 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Put what somebody said to a session, which may be over: how hard it was, how much it hurts, a form, a note."""
-    given = dict(map(_pair, values or ()))
+    from gateway.cli.ward_desk import change
+
+    given = _numbers(values or ())
+    settings = load_settings(config)
+    if form:
+        _refuse_unknown(form, settings)
     said = {"form": form, "version": version, "answers": given} if form else {"values": given}
-    _change(config, "session-report", {"session": session, **said, "note": note}, by, as_json=as_json)
+    change(settings, "session-report", {"session": session, **said, "note": note}, by=by, as_json=as_json)
 
 
 @session_app.command(
@@ -189,7 +198,7 @@ def show(config: ConfigFile, *, as_json: AsJson = False) -> None:
     from rich.table import Table
 
     from gateway.cli.terminal import Terminal
-    from gateway.cli.ward_desk import read
+    from gateway.cli.ward_desk import clock, read
     from gateway.machine.plain_text import printable
 
     sessions = read(load_settings(config)).sessions
@@ -201,33 +210,65 @@ def show(config: ConfigFile, *, as_json: AsJson = False) -> None:
     for heading in ("session", "subject", "was", "protocol", "state", "begun", "ended", "marks"):
         table.add_column(heading, no_wrap=heading in ("session", "subject", "was", "state"))
     for one in sessions:
-        ended = _clock(one.ended_us) if one.ended_us is not None else "-"
+        ended = clock(one.ended_us) if one.ended_us is not None else "-"
         marks = str(len(one.marks))
         state = "discarded" if one.discarded else one.state
         was = "" if one.subject == one.made_subject else one.made_subject or "-"
-        table.add_row(one.id, one.subject, was, printable(one.protocol), state, _clock(one.started_us), ended, marks)
+        table.add_row(one.id, one.subject, was, printable(one.protocol), state, clock(one.started_us), ended, marks)
     Terminal().print(table)
 
 
-def _clock(at_us: int) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(at_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
 def _time(text: str) -> int | None:
-    """Return UTC microseconds; a time without an offset is UTC, as 'show' prints it. Raises UsageError."""
+    """Return UTC microseconds; a time without an offset is UTC, as 'show' prints it. Raises UsageError.
+
+    A day alone would be its midnight, which nobody means.
+    """
     from datetime import UTC, datetime
 
     from gateway.model.usage import UsageError
 
     if not text:
         return None
+    if _is_day(text):
+        raise UsageError(f"'{text}' has no time of day: write it as {text}T09:15:00Z")
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(f"'{text}' is no time: write it as 2026-09-22T09:15:00Z") from None
     return round((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() * 1e6)
+
+
+def _is_day(text: str) -> bool:
+    from datetime import date
+
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _numbers(values: Iterable[str]) -> dict[str, float]:
+    """Return numbers by their names; raises UsageError for a name that is there twice: one of them is a slip."""
+    from gateway.model.usage import UsageError
+
+    found: dict[str, float] = {}
+    for name, number in map(_pair, values):
+        if name in found:
+            raise UsageError(f"'{name}' is given twice: a second number is entered by a command of its own")
+        found[name] = number
+    return found
+
+
+def _refuse_unknown(form: str, settings: Settings) -> None:
+    """Raise UsageError for a form that the configuration has not: the gateway may not know those of a dashboard."""
+    from config.wording import suggestion
+    from gateway.model.usage import UsageError
+    from gateway.ward.forms import OURS, read_forms
+
+    known = {one.id for one in read_forms(OURS, settings.dashboard.forms_folder)[0]}
+    if form not in known:
+        raise UsageError(f"there is no form '{form}'{suggestion(form, known)}")
 
 
 def _pair(text: str) -> tuple[str, float]:

@@ -33,17 +33,21 @@ def user(action: str, file: Path, name: str, role: str) -> None:
         return
     if not name:
         raise UsageError(f"whom to {action}? Write the name after the file")
-    if action == "add" and file.exists():
-        load(file)  # before a password is asked for
+    if action == "remove" or file.exists():
+        load(file)  # before a password is asked for, or a lock stands beside no file
     made = _made(name, role) if action == "add" else None
     # Only while it is rewritten: two that add at once must not lose one of theirs.
     with FileLock(file, wait_s=WAIT_S):
         users = load(file) if made is None or file.exists() else {}
+        before = users.get(name)
         if made is not None:
             users[name] = made
         elif users.pop(name, None) is None:
             raise UsageError(f"there is no user '{name}' in {file}")
         save(file, users.values())
+    if made is not None and before is not None:
+        role = f"role {made.role}" + ("" if made.role == before.role else f" instead of {before.role}")
+        Terminal().print(f"{name} was there: new password, {role}.", soft_wrap=True)
 
 
 def _made(name: str, role: str) -> User:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Mapping
 from contextlib import closing
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -24,8 +25,7 @@ from gateway.machine.ownership import refuse_to_make
 from gateway.machine.plain_text import printable
 from gateway.machine.set_aside import set_aside
 from gateway.run.asking import topic_of_before
-from gateway.ward.changes import session_of
-from gateway.ward.corrections import note_on
+from gateway.ward.answers import answer_to
 from gateway.ward.kept_ward import KeptWard, ward_path
 from gateway.ward.refusals import RefusedError
 from gateway.ward.registry import IMPORT, DamagedRegistryError, read_state
@@ -36,6 +36,8 @@ CONNECT_S = 5.0
 ANSWER_S = 10.0  # a change waits for the disk
 SOURCE = "command line"
 MICRO = 1_000_000
+ANSWERED = ("number", "change", "session", "start_us", "end_us", "note")
+"""Of an answer, what is told here: in English, whose sentence needs no key."""
 
 Json = dict[str, Any]
 
@@ -53,11 +55,18 @@ def change(settings: Settings, name: str, fields: Mapping[str, Any], *, by: str,
         sys.stdout.buffer.write(orjson.dumps(answer) + b"\n")
         return
     session = f"; session {answer['session']}" if "session" in answer else ""
+    if "start_us" in answer:
+        session += f" from {clock(answer['start_us'])} to {clock(answer['end_us'])}"
     when = "" if answer["running"] else "; no gateway runs, the next start takes it"
     Terminal().print(f"Change {answer['number']}: {name}{session}{when}.", soft_wrap=True)
     if "note" in answer:
         note = printable(str(answer["note"]))
         Terminal().print(f"▲ {note[:1].upper()}{note[1:]}", soft_wrap=True)
+
+
+def clock(at_us: int) -> str:
+    """Return a day and a time of day, as they can be typed again."""
+    return datetime.fromtimestamp(at_us / MICRO, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def make_change(settings: Settings, name: str, fields: Mapping[str, Any], *, by: str) -> Json:
@@ -112,15 +121,16 @@ def free_registry(settings: Settings) -> KeptWard | None:
 def _write(ward: KeptWard, name: str, fields: Mapping[str, Any], by: str) -> Json:
     with closing(ward):
         after = ward.change(name, dict(fields), at_us=_now_us(), by=by, source=SOURCE)
-    about = {**session_of(after, fields), **note_on(after, name, fields)}
-    return {"number": after.number, "change": name, **about, "running": False}
+    return _told(answer_to(after, name, fields), running=False)
 
 
 def _ask(settings: Settings, name: str, payload: Json) -> Json:
     with Client(settings) as client:
-        answer = client.ask(name, payload)
-    about: Json = {key: answer[key] for key in ("number", "change", "session", "note") if key in answer}
-    return {**about, "running": True}
+        return _told(client.ask(name, payload), running=True)
+
+
+def _told(answer: Json, *, running: bool) -> Json:
+    return {key: answer[key] for key in ANSWERED if key in answer} | {"running": running}
 
 
 def _now_us() -> int:

@@ -95,7 +95,8 @@ SCHEMAS: Json = {
     ),
     "Changed": one({"number": COUNT, "change": TEXT}, perhaps={"session": TEXT, "note": TEXT},
                    description="The change is on the gateway's disk. 'note' is what to look at all the same:"
-                   " of a correction that nobody of the pseudonym is on the ward."),
+                   " of a correction that nobody of the pseudonym is on the ward, of a session that nothing is measured"
+                   " by its protocol."),
     "Answered": one({}, perhaps={"notice": TEXT, "bed": TEXT, "code": TEXT, "until_us": MICROSECONDS},
                     description="The answer is on the gateway's disk."),
     "Status": one(

@@ -18,7 +18,6 @@ from aiohttp import web
 from config.settings import Settings
 from dsp.catalogue import CATALOGUE
 from gateway.dashboard import signin
-from gateway.dashboard.forms import OURS, read_forms
 from gateway.dashboard.looks import people
 from gateway.dashboard.page_states import unknown
 from gateway.dashboard.past import open_history
@@ -34,6 +33,7 @@ from gateway.model.measurement import Measurement
 from gateway.results.notes import cut_off
 from gateway.texts.languages import text
 from gateway.ward.entries import FORM_ANSWER
+from gateway.ward.forms import OURS, read_forms
 
 EVENTS: Final = ("initial_contact", "u_turn_angle", "turn_angle", "sit_to_stand_time", "stand_to_sit_time")
 """What is drawn of a test beside its movement."""

@@ -203,10 +203,11 @@ async def _as_task(ask: Callable[[], Awaitable[Outcome]]) -> Outcome:
 
 async def _ask(api: WardApi, ward: Ward, name: str, payload: Json) -> Outcome:
     outcome = await ask_gateway(
-        api, ward, name, payload, kept=("number", "change", "session", "note"), unknown="answers.unknown_change"
+        api, ward, name, payload, kept=("number", "change", "session", "note", "said"), unknown="answers.unknown_change"
     )
-    if "note" in outcome.body and "subject" in payload:  # in the language that is spoken
-        outcome.body["note"] = sentence(text("refusals.corrected_to_nobody", subject=payload["subject"]))
+    said = outcome.body.pop("said", None)
+    if "note" in outcome.body:
+        outcome.body["note"] = in_language(said, outcome.body["note"])
     return outcome
 
 
@@ -239,10 +240,13 @@ async def ask_gateway(
 
 def refusal_of(answer: Json) -> str:
     """Return why the gateway said no, in the language that is spoken; in its own English where it names no sentence."""
-    said = read_said(answer.get("said"))
-    if said is not None:
-        return clean(sentence(said_words(said, spoken())))
-    return clean(sentence(str(answer.get("error") or text("answers.said_no"))))
+    return in_language(answer.get("said"), answer.get("error") or text("answers.said_no"))
+
+
+def in_language(told: Any, english: object) -> str:
+    """Return what a gateway says, in the language that is spoken; in its own English where it names no sentence."""
+    said = read_said(told)
+    return clean(sentence(str(english) if said is None else said_words(said, spoken())))
 
 
 def not_asked(error: NotSentError) -> str:

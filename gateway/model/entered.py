@@ -16,6 +16,13 @@ def form_answer(form: str, item: str, version: int) -> str:
     return f"{_FORM}{form}.{item}/{version}"
 
 
+def item_answered(algorithm: str) -> str:
+    """Return form and item of an answer, as ``five-questions: walking``; empty for anything else."""
+    if not algorithm.startswith(_FORM):
+        return ""
+    return algorithm.removeprefix(_FORM).rpartition("/")[0].replace(".", ": ")
+
+
 def is_reported(algorithm: str) -> bool:
     """Whether somebody said a measurement of a whole session: it has no time of its own within it."""
     return is_entered(algorithm) and algorithm != BY_HAND

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
 from dsp.catalogue import CATALOGUE
+from gateway.model.entered import item_answered
 from gateway.results import wording
 from gateway.results.appendix import appendix, bands_section
 from gateway.results.change import Comparison
@@ -207,8 +208,8 @@ def _columns(report: Report) -> tuple[str, ...]:
 
 
 def _row(line: Line, report: Report) -> str:
-    side = side_words(line.measured.side)
-    name = safe(metric_words(line.metric)) + (f" <small>{safe(side)}</small>" if side else "")
+    which = side_words(line.measured.side) or item_answered(line.measured.result.algorithm)
+    name = safe(metric_words(line.metric)) + (f" <small>{safe(which)}</small>" if which else "")
     chosen = report.bands is not None
     more = wording.more_digits(line.measured.result, line.metric)
     return (

@@ -19,8 +19,8 @@ from gateway.model.ward import Ward, settings_of
 from gateway.outbox.outbox import Outbox
 from gateway.run.first_ward import FirstWard
 from gateway.run.ward_words import WardWords
-from gateway.ward.changes import CHANGES, session_of
-from gateway.ward.corrections import note_on
+from gateway.ward.answers import answer_to
+from gateway.ward.changes import CHANGES
 from gateway.ward.kept_ward import KeptWard
 from gateway.ward.published import encode_registry
 from gateway.ward.refusals import refused
@@ -129,7 +129,7 @@ class WardCommands:
         self._let_in(after.in_force())
         self._words.hand_over()
         self.publish(encode_registry(self._settings.site.gateway, after))
-        return {"number": after.number, "change": name, **session_of(after, fields), **note_on(after, name, fields)}
+        return answer_to(after, name, fields)
 
     def obeyed(self, message: Incoming, answer: Mapping[str, Any]) -> None:
         """Tell the audit of a command that was answered."""

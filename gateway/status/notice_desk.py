@@ -16,6 +16,7 @@ from typing import Annotated, Any, Final, cast
 from pydantic import Field
 
 from config.settings import Section
+from config.wording import nearest
 from gateway.machine.allowance import Allowance
 from gateway.model.status import AnswerStatus, NoticeStatus, PauseStatus
 from gateway.status import kept_notices
@@ -217,7 +218,9 @@ class NoticeDesk:
         if bed and bed not in self._beds():
             raise refused("no_bed_at_all", bed=bed)
         if code and code not in self._codes:
-            raise refused("no_notice_kind", code=code)
+            near = nearest(code, self._codes)
+            known = near or ", ".join(sorted(self._codes))
+            raise refused("notice_kind_near" if near else "no_notice_kind", code=code, known=known)
         if not bed and not code:
             raise refused("which_notices")
 

@@ -5,8 +5,7 @@ What it said before stays in it, beside what holds now; the numbers follow in th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from config.settings import Identifier, Section
 from gateway.ward.refusals import refused
@@ -18,7 +17,6 @@ MOST = 50
 LATEST_S = 31 * 86_400
 """How far a session may be moved from when it was: beyond that it is another date by mistake."""
 MICRO = 1_000_000
-CORRECT: Final = "session-correct"
 
 
 class CorrectSession(Section):
@@ -80,17 +78,6 @@ class DiscardSession(Section):
         if self.take_back:
             _refuse_overlap(ward, made, session)
         return with_session(ward, made)
-
-
-def note_on(ward: WardState, name: str, fields: Mapping[str, Any]) -> dict[str, str]:
-    """Return, for the answer to a correction, that nobody of its pseudonym is on the ward; nothing where somebody is.
-
-    They may have left, so it is done; or the pseudonym was mistyped, and then somebody has to notice.
-    """
-    subject = fields.get("subject")
-    if name != CORRECT or not subject or ward.subject(str(subject)) is not None:
-        return {}
-    return {"note": str(refused("corrected_to_nobody", subject=subject))}
 
 
 def _ended(ward: WardState, name: str) -> Session:

@@ -33,6 +33,8 @@ FARTHEST_S: Final = 60.0
 """A start or an end is moved by so much at most: beyond, it is another trial, or a slip."""
 EDGE_S: Final = 1.0
 """What was found may begin or end so much beside its session: sensors are late, and steps have a length."""
+TYPED_S: Final = 1.0
+"""As exactly as a person types when something was found: a report shows whole seconds."""
 SHORTEST_S: Final = 0.2
 """No test that is timed is over sooner."""
 MICRO: Final = 1_000_000
@@ -121,6 +123,10 @@ class CorrectTest(Section):
             for metric, value in retimed(session.protocol, self.metric, self.end_us - self.start_us).items()
         ]
         return with_session(ward, _with(session, made))
+
+    def corrects(self, start_us: int, end_us: int) -> bool:
+        """Whether this is of what was found from one time to another; whoever types the times leaves digits out."""
+        return max(abs(self.found_start_us - start_us), abs(self.found_end_us - end_us)) < TYPED_S * MICRO
 
     def _refuse_elsewhere(self, session: Session) -> None:
         """Raise RefusedError for times at which the session, as it holds now, was not: they are of no test of it.

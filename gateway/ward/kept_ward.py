@@ -9,12 +9,13 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from config.checks import Drivers, check_device, check_worn
 from config.settings import Settings
 from gateway.history.books.erased_subjects import was_erased
+from gateway.history.reader import HistoryReader
 from gateway.machine.damage import suspicious
 from gateway.machine.file_lock import FileLock, HeldError
 from gateway.machine.full_disk import takes_nothing
@@ -24,6 +25,8 @@ from gateway.outbox.facts import read_fact
 from gateway.ward.changes import AddDevice, Assign, Change, GatewayStarts, ImportSlots, read_change
 from gateway.ward.corrections import CorrectSession
 from gateway.ward.digest import slots_digest
+from gateway.ward.entries import CorrectTest, ReportSession
+from gateway.ward.forms import OURS, read_forms
 from gateway.ward.refusals import refused
 from gateway.ward.registry import IMPORT, DamagedRegistryError, Entry, Registry, RegistryError, Untold, read_state
 from gateway.ward.remembered import FACT, RECALLED, VACATED, Recall, Vacate, read_remembered
@@ -82,6 +85,7 @@ class KeptWard:
         self._drivers, self._ask_broker = drivers, ask_broker
         self.path = ward_path(settings)
         self._history = settings.history_file
+        self._forms_folder = settings.dashboard.forms_folder
         self.durable, self.begun = True, False
         self.ahead_us = 0
         self._lock: FileLock | None = None
@@ -122,6 +126,10 @@ class KeptWard:
         _refuse_unfit(change, self.state, at_us, self._drivers)
         if isinstance(change, CorrectSession) and change.subject and was_erased(self._history, change.subject):
             raise refused("corrected_to_erased", subject=change.subject)  # its numbers would go for good
+        if isinstance(change, ReportSession):
+            _refuse_answers(change, self._forms_folder)
+        if isinstance(change, CorrectTest):
+            _refuse_unfound(change, self.state, self._history)
         if not self.durable:
             raise refused("no_room")
         try:
@@ -286,6 +294,30 @@ def _refuse_unfit(change: Change, ward: WardState, at_us: int, drivers: Drivers 
         put_on = [one for one in worn if one.id == change.device]
         beside = [one for one in worn if one.id != change.device]
         refuse_unfit(sentence for one in put_on for sentence in check_worn(one, beside, drivers))
+
+
+def _refuse_answers(change: ReportSession, folder: Path | None) -> None:
+    """Raise RefusedError for answers that the form has not. One unknown here may be of a dashboard elsewhere."""
+    for form in read_forms(OURS, folder)[0] if change.form else ():
+        if form.id == change.form:
+            form.refuse(change.version, change.answers)
+
+
+def _refuse_unfound(change: CorrectTest, ward: WardState, history: Path) -> None:
+    """Raise RefusedError where the history on this machine has this result of the session, and none at that time.
+
+    One that has none of it knows nothing: it may be written elsewhere, or be late.
+    """
+    session = ward.session(change.session)
+    if session is None:
+        return
+    try:
+        with closing(HistoryReader(history)) as reader:
+            found = reader.in_sessions(session.parts, [change.metric])
+    except sqlite3.Error:
+        return
+    if found and not any(change.corrects(one.start_us, one.end_us) for one in found):
+        raise refused("nothing_found", metric=change.metric, session=session.id)
 
 
 def _words(error: Exception) -> str:

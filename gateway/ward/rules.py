@@ -162,6 +162,8 @@ def as_before(subject: Subject, before: Subject | None) -> Subject:
 def find_session(ward: WardState, session: str, *states: str) -> Session:
     """Return a session by its id, or the open one of a subject."""
     found = ward.session(session) or ward.open_session(session)
+    if found is None and (ward.subject(session) or any(one.subject == session for one in ward.sessions)):
+        raise refused("no_session_runs", subject=session)
     if found is None:
         raise refused("no_session", session=session)
     if found.state not in states:

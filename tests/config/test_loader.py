@@ -300,6 +300,9 @@ def test_files_that_are_no_files(tmp_path: Path) -> None:
     folder = tmp_path / "folder.toml"
     folder.mkdir()
     assert problems(folder)[0].startswith("folder.toml: is a folder")
+    for dots in (".", "..", ""):
+        with pytest.raises(ConfigError, match="is a folder: name the TOML file in it"):
+            load(dots)
     latin = tmp_path / "latin.toml"
     latin.write_bytes(b"# good\n# Z\xfcrich\n")
     assert problems(latin) == ["latin.toml, line 2: is not UTF-8 text: save it as UTF-8"]

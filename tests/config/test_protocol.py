@@ -28,6 +28,7 @@ def test_a_protocol_is_a_word_with_fields() -> None:
         ("balance closed", "'closed' is no field of balance"),
         ("6mwt course_m=0", "course_m of 6mwt is a number from 1 to 1000, not '0'"),
         ("6mwt course_m=nan", "course_m of 6mwt is a number from 1 to 1000, not 'nan'"),
+        ("10mwt pace=fast pace=comfortable", "pace of 10mwt is given twice"),
         ("free_walk ceiling=300", "ceiling of free_walk is a number from 60 to 220, not '300'"),
     ],
 )

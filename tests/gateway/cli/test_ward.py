@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,30 @@ def test_where_no_gateway_runs_the_registry_is_changed(config: Path) -> None:
     assert "discarded" in words
     refused = ask("session", "correct", str(config), session, "--end", "half past nine")
     assert refused[2].startswith("rehab-gateway: 'half past nine' is no time: write it as 2026-09-22T09:15:00Z")
+    day = ask("session", "correct", str(config), session, "--start", "2026-11-30")
+    assert day[2].startswith("rehab-gateway: '2026-11-30' has no time of day: write it as 2026-11-30T09:15:00Z")
+    begun = orjson.loads(ask("session", "show", str(config), "--json")[1])[0]
+    answer_to(config, "session", "discard", session, "--take-back")
+    earlier = datetime.fromtimestamp(begun["started_us"] / 1e6 - 60, UTC)
+    said = ask("session", "correct", str(config), session, "--start", earlier.isoformat())[1]
+    ended = datetime.fromtimestamp(begun["ended_us"] / 1e6, UTC)
+    assert f"session {session} from {earlier:%Y-%m-%d %H:%M:%S} UTC to {ended:%Y-%m-%d %H:%M:%S} UTC" in " ".join(
+        said.split()
+    )
+    form = ("--form", "five-questions")
+    assert (
+        answer_to(config, "session", "report", session, *form, "walking=2", "washing=1")["change"] == "session-report"
+    )
+    for given, sentence in (
+        (("--form", "five-question", "walking=2"), "there is no form 'five-question'; did you mean 'five-questions'?"),
+        (
+            ("borg_cr10=4", "borg_cr10=5"),
+            "'borg_cr10' is given twice: a second number is entered by a command of its own",
+        ),
+    ):
+        assert ask("session", "report", str(config), session, *given)[2] == f"rehab-gateway: {sentence}\n"
+    begun = ask("session", "start", str(config), "p-1", "10mtw")
+    assert begun[1].splitlines()[1:] == ["▲ Nothing is measured by '10mtw'; did you mean '10mwt'?"]
     answer_to(config, "ward", "discharge", "p-1")
     answer_to(config, "ward", "add-device", "dot", "movella_dot", "--address", "D4:22:CD:00:00:01")
     answer_to(config, "ward", "admit", "p-2", "bay-1", "--height", "1.7")
@@ -115,7 +140,15 @@ def test_where_no_gateway_runs_the_registry_is_changed(config: Path) -> None:
         (("ward", "admit", "p-2", "bay-9"), "there is no bed 'bay-9': known are bay-1"),
         (("ward", "assign", "strap", "bay-1", "chest"), "'strap' is on the chest in bed 'bay-1': take it off first"),
         (("ward", "take-off", "dot"), "there is no device 'dot' on this ward"),
-        (("session", "end", "p-1"), "there is no session 'p-1'"),
+        (("session", "end", "bay-1-x"), "there is no session 'bay-1-x'"),
+        (
+            ("session", "end", "p-1"),
+            "no session of 'p-1' runs: the ids of those that are over stand in 'session show'",
+        ),
+        (
+            ("notices", "choose", "p-1", "fall"),
+            "kinds = 'fall' is not known; choose one of ceiling_exceeded, fall_event",
+        ),
     ],
     ids=" ".join,
 )

@@ -9,9 +9,9 @@ import pytest
 from config.protocol import misfit
 from dsp.catalogue import CATALOGUE
 from gateway.analysis.motions import MOTIONS
-from gateway.dashboard.forms import OURS, read_forms
 from gateway.dashboard.timed_tests import TESTS, TimedTest, find_test
 from gateway.ward.entries import TIMED
+from gateway.ward.forms import OURS, read_forms
 
 FORM = 'id = "day"\nversion = 2\ntitle = "The day"\n[[item]]\nid = "sleep"\ntext = "Sleep"\n'
 ANSWERS = 'answers = [{ value = 1, text = "well" }, { value = 2, text = "badly" }]\n'

@@ -177,8 +177,16 @@ def test_the_command_adds_changes_lists_and_removes(
     monkeypatch.setattr(sys, "stdin", io.StringIO(PASSWORD))
     command("add", path, "anna", "admin")
     assert {user.role for user in load(path).values()} == {"admin"}
+    assert capsys.readouterr().out == "anna was there: new password, role admin instead of clinician.\n"
     command("remove", path, "anna", "")
     assert load(path) == {}
+
+
+@pytest.mark.parametrize("action", ["list", "remove"])
+def test_no_lock_is_left_beside_a_file_that_is_not_there(tmp_path: Path, action: str) -> None:
+    with pytest.raises(UsageError, match="No such file"):
+        command(action, tmp_path / "nosuch.jsonl", "anna", "")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

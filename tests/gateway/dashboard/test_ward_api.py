@@ -158,6 +158,11 @@ async def test_an_address_may_ask_for_the_sentence_in_another_language(gateway: 
             fields = {"session": "x"}
             answer = await client.post(f"/api/ward/session-end{query}", json=fields, headers=origin(client))
             assert (answer.status, await answer.json()) == (409, {"error": words})
+        fields = {"subject": "p-3", "protocol": "10mtw"}
+        answer = await client.post("/api/ward/session-start?language=cy", json=fields, headers=origin(client))
+        begun = await answer.json()
+        assert begun["note"] == "Ni fesurir dim yn ôl '10mtw'; ai '10mwt' oedd gennych mewn golwg?"
+        assert "said" not in begun
         answer = await client.post("/api/ward/add-bed?language=cy", json={"bed": "x"}, headers=origin(client))
         assert (answer.status, await answer.text()) == (
             403,

@@ -262,6 +262,14 @@ def test_the_sensors_of_a_session_are_those_that_measured_it_whosever_it_became(
     assert f"<dt>Computed with the body of</dt><dd>{SUBJECT}: Height 1.70 m</dd>" in text
 
 
+def test_an_answer_is_named_by_its_form_and_item(clinic: Clinic) -> None:
+    session = clinic.test(1, 0.5)
+    clinic.gateway.do(2 * DAY_S, "session-report", session=session, form="day", answers={"sleep": 2, "health": 40})
+    text = page.render(Desk(clinic).report(session), head="")
+    for item in ("sleep", "health"):
+        assert f'<th scope="row">Answer in a form <small>day: {item}</small></th>' in text
+
+
 def test_a_test_that_corrected_times_cut_off_is_named_and_not_gone_without_a_word(clinic: Clinic) -> None:
     session = clinic.begin(1)
     clinic.give(1, "sway_path", 300.0, unit="mm", second=60, length_s=55)

@@ -182,7 +182,8 @@ def test_a_pause_quiets_what_it_names_and_ends_by_itself(desk: Desk) -> None:
         ({"bed": "bay-1", "minutes": 0}, "minutes"),
         ({"bed": "bay-1"}, "minutes"),
         ({"bed": "bay-7", "minutes": 5}, "no bed 'bay-7'"),
-        ({"bed": "bay-1", "code": "hunger", "minutes": 5}, "no kind of notice"),
+        ({"bed": "bay-1", "code": "hunger", "minutes": 5}, "no kind of notice 'hunger': known are .*link-lost"),
+        ({"bed": "bay-1", "code": "link-lo", "minutes": 5}, "no kind of notice 'link-lo'; did you mean 'link-lost'?"),
         ({"minutes": 5}, "which notices"),
     ],
 )

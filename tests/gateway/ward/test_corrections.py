@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from config.pseudonym import check_digit
+from gateway.ward.answers import answer_to, note_on
 from gateway.ward.changes import read_change, session_of
-from gateway.ward.corrections import MOST, note_on
+from gateway.ward.corrections import MOST
 from gateway.ward.published import published
 from gateway.ward.refusals import RefusedError
 from gateway.ward.registry import Registry, read_state
@@ -56,6 +57,10 @@ def test_what_was_published_before_stays(ward: WardState) -> None:
     ]  # fmt: skip
     assert ward.in_force() == changed([first, second], ward, at(90)).in_force()
     assert session_of(changed([first], ward), first[1]) == {"session": name(ward)}
+    after = changed([first, second], ward, at(90))
+    assert answer_to(after, *second) == {
+        "number": after.number, "change": "session-correct", "session": name(ward), "start_us": at(20), "end_us": at(65)
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -222,6 +227,22 @@ def test_a_pseudonym_of_nobody_on_the_ward_is_taken_with_a_note(ward: WardState)
         assert bool(note_on(ward, "session-correct", asked)) == bool(words)
     assert note_on(ward, "session-correct", {"session": name(ward), "end_us": at(65)}) == {}
     assert note_on(ward, "discharge", {"subject": "p-l"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "words"),
+    [
+        ("10mtw", "nothing is measured by '10mtw'; did you mean '10mwt'?"),
+        ("10mwt, pace=fast", "nothing is measured by '10mwt, pace=fast'; did you mean '10mwt'?"),
+        ("timed up and go", "nothing is measured by 'timed up and go': known are free_walk, rest, "),
+        ("TUG pace=", ""),
+        ("6mwt course_m=30", ""),
+    ],
+)
+def test_a_protocol_that_nobody_knows_is_taken_with_a_note(ward: WardState, protocol: str, words: str) -> None:
+    note = note_on(ward, "session-start", {"subject": "p-1", "protocol": protocol}).get("note", "")
+    assert str(note).startswith(words)
+    assert bool(note) == bool(words)
 
 
 def test_of_two_who_say_whose_it_was_the_second_is_told(ward: WardState) -> None:

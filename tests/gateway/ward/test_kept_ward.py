@@ -7,7 +7,9 @@ import re
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -457,3 +459,61 @@ def test_no_session_is_corrected_to_somebody_who_was_erased_as_its_numbers_would
     (settings.site.data / "history.db").write_bytes(b"no history" * 100)  # what cannot be read forbids nothing
     ask("session-correct", 4, session=session, subject="p-3")
     assert ward.state.sessions[-1].subject == "p-3"
+
+
+def test_a_test_is_corrected_that_was_found_where_the_history_knows_what_was(opened: Opened, tmp_path: Path) -> None:
+    settings = configured(tmp_path / "data", "p-1")
+    ward = opened(settings)
+
+    def at(second: float) -> int:
+        return NOW_US + round(second * 1e6)
+
+    def correct(start: float, end: float, metric: str = "tmwt10_time") -> None:
+        times = {"found_start_us": at(start), "found_end_us": at(end), "start_us": at(start + 1), "end_us": at(end)}
+        fields: dict[str, object] = {"session": session, "metric": metric, **times}
+        ward.change("test-correct", fields, at_us=at(90), by="anna", source="mqtt")
+
+    ward.change("session-start", {"subject": "p-1", "protocol": "10mwt"}, at_us=at(0), by="anna", source="mqtt")
+    session = ward.state.sessions[0].id
+    ward.change("session-end", {"session": session}, at_us=at(60), by="anna", source="mqtt")
+    correct(40, 50)  # there is no history yet
+    with closing(History(settings.history_file)) as history:
+        found = replace(
+            measurement(0), metric="tmwt10_time", session=session, subject="p-1", start_us=at(20.4), end_us=at(30.4)
+        )
+        history.store([Message(settings.site.gateway, "0123456789abcdef", 0, [(1, found)])])
+    correct(20, 30)
+    with pytest.raises(
+        RefusedError, match=f"no 'Ten-metre walk, time' of session '{session}' was found at these times"
+    ):
+        correct(40, 50)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"answers": {"mobility": 2}}, "form 'five-questions' has no item 'mobility': it has walking, washing, day, "),
+        ({"answers": {"walking": 9}}, "'walking' of form 'five-questions' is one of 1, 2, 3, 4, 5, not 9"),
+        ({"answers": {"health": 101}}, "'health' of form 'five-questions' is 0 to 100, not 101"),
+        ({"answers": {"walking": 1}, "version": 2}, "form 'five-questions' is of version 1 here, not 2"),
+        ({"answers": {"walking": 5, "health": 40.5}}, ""),
+        ({"answers": {"anything": 7}, "form": "of-a-dashboard-elsewhere"}, ""),
+    ],
+)
+def test_answers_are_those_that_the_form_has(
+    opened: Opened, tmp_path: Path, fields: dict[str, Any], words: str
+) -> None:
+    ward = opened(configured(tmp_path, "p-1"))
+    asked: list[tuple[str, dict[str, object]]] = [
+        ("session-start", {"subject": "p-1", "protocol": "tug"}),
+        ("session-report", {"session": "p-1", "form": "five-questions"} | fields),
+    ]
+    refusal = ""
+    try:
+        for name, given in asked:
+            ward.change(name, given, at_us=LATER_US, by="anna", source="test")
+    except RefusedError as error:
+        refusal = str(error)
+    assert refusal.startswith(words)
+    assert bool(refusal) == bool(words)
+    assert len(ward.state.sessions[0].entered) == (0 if words else len(fields["answers"]))

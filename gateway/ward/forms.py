@@ -21,13 +21,14 @@ from __future__ import annotations
 
 import logging
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from config.settings import Section
+from gateway.ward.refusals import refused
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +64,16 @@ class Item(Section):
             raise ValueError("numbers of answers are 0 or more")
         return self
 
+    def refuse(self, form: str, value: float) -> None:
+        """Raise RefusedError for a number that is no answer."""
+        numbers = [answer.value for answer in self.answers]
+        if numbers and value not in numbers:
+            raise refused(
+                "form_choice", form=form, item=self.id, value=value, known=", ".join(f"{one:g}" for one in numbers)
+            )
+        if self.low is not None and self.high is not None and not self.low <= value <= self.high:
+            raise refused("form_number", form=form, item=self.id, value=value, low=self.low, high=self.high)
+
 
 class Form(Section):
     """A form: its version changes with every change of what its numbers mean."""
@@ -78,6 +89,16 @@ class Form(Section):
         if len({item.id for item in self.item}) < len(self.item):
             raise ValueError("two items have one id")
         return self
+
+    def refuse(self, version: int, answers: Mapping[str, float]) -> None:
+        """Raise RefusedError for answers to another version, to no question of it, and of other numbers."""
+        if version != self.version:
+            raise refused("form_version", form=self.id, version=version, known=self.version)
+        items = {item.id: item for item in self.item}
+        for name, value in answers.items():
+            if name not in items:
+                raise refused("form_item", form=self.id, item=name, known=", ".join(items))
+            items[name].refuse(self.id, value)
 
 
 def read_forms(*folders: Path | None) -> tuple[list[Form], list[str]]:
