@@ -30,6 +30,7 @@ from gateway.cli.erasure_places import (
 )
 from gateway.cli.history_verifying import verify_history
 from gateway.cli.terminal import Terminal
+from gateway.cli.waiting_corrections import waiting_corrections
 from gateway.history.books.erased_subjects import ErasedSubjects
 from gateway.history.opening import open_history
 from gateway.history.schema import WRITABLE
@@ -71,10 +72,23 @@ def history(
         known = _ask(settings, path, "allow", subject).get("known")
         console.print("Its measurements are taken again." if known else "It was not erased here.")
         return DONE
+    return _ask_and_erase(console, settings, path, subject, yes=yes, dry_run=dry_run, delete_files=delete_files)
+
+
+def _ask_and_erase(
+    console: Terminal, settings: Settings, path: Path, subject: str, *, yes: bool, dry_run: bool, delete_files: bool
+) -> int:
+    """Show what there is, and erase it where nothing speaks against it and somebody says so."""
     files = find_files(settings, path, subject)
     _show(console, path, subject, files)
+    with closing(_reading(path)) as db:
+        waiting = waiting_corrections(settings, db, subject)
     if dry_run:
+        for line in waiting:
+            console.print(Text(f"▲ not before: {line}"), soft_wrap=True)
         return DONE
+    if waiting:
+        raise UsageError("; ".join(waiting))
     if not yes:
         typer.confirm("Erase it? This cannot be undone", abort=True)
     return _erase(console, settings, path, subject, files if delete_files else Places())
