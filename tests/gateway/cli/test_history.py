@@ -1,23 +1,29 @@
-"""What ``history erase`` says and refuses before anything is done."""
+"""What ``history erase`` and ``history export`` say and refuse before anything is done."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
 from contextlib import closing
+from io import StringIO
 from pathlib import Path
 
 import pytest
+import typer
 
 from config.settings import Settings
+from gateway.cli.erasure_places import erase_ward, find_files
 from gateway.cli.history import history
 from gateway.history.books.erased_subjects import was_erased
 from gateway.history.history import History
 from gateway.history.reader import HistoryReader
 from gateway.model.usage import UsageError
+from gateway.recordings.recording import Header, RecordingWriter
+from gateway.ward.kept_ward import KeptWard
 from tests.gateway.history.ward_gateway import Gateway
+from tests.gateway.samples import START_US
 
-NAME, WRONG, RIGHT = "gateway-1", "p-wrong", "p-right"
+NAME, WRONG, RIGHT, NOBODY = "gateway-1", "p-wrong", "p-right", "sim-0001"
 
 
 @pytest.fixture
@@ -85,3 +91,48 @@ def test_a_correction_of_others_or_of_times_alone_holds_nobody_up(
     stop(gateway, settings)
     assert command("erase", settings, "p-other", dry_run=True) == 0
     assert "not before" not in capsys.readouterr().out
+
+
+def test_whom_nothing_names_is_not_barred_unless_somebody_says_so_when_asked(
+    gateway: Gateway, settings: Settings, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del gateway
+    with pytest.raises(UsageError, match=f"nothing on this computer names '{NOBODY}'.*without --yes you are asked"):
+        command("erase", settings, NOBODY)
+    monkeypatch.setattr("sys.stdin", StringIO("n\n"))
+    with pytest.raises(typer.Abort):
+        command("erase", settings, NOBODY, yes=False)
+    said = capsys.readouterr().out
+    assert "The history holds nothing of it" in said
+    assert "Nothing on this computer names it: erasing it only refuses what comes of it later" in said
+    assert not was_erased(settings.history_file, NOBODY)
+
+
+def test_a_registry_that_a_gateway_has_is_not_reached_only_where_it_names_somebody(
+    gateway: Gateway, settings: Settings
+) -> None:
+    del gateway
+    with closing(KeptWard(settings, at_us=START_US)):
+        assert erase_ward(settings, NOBODY) == []
+        (line,) = erase_ward(settings, WRONG)
+    assert "the gateway has it" in line
+
+
+def test_a_recording_of_the_last_minute_may_still_be_written(settings: Settings) -> None:
+    recordings = settings.site.data / "recordings"
+    recordings.mkdir()
+    RecordingWriter(recordings / "now.rgrec", Header({"slot": [{"subject": WRONG}]}, {}, 0, 0, "1")).close()
+    found = find_files(settings, settings.history_file, WRONG)
+    assert found.files == []
+    assert "erase again a minute after the gateway has stopped" in found.others[0]
+
+
+def test_an_export_of_nobody_says_so(
+    gateway: Gateway, settings: Settings, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    del gateway
+    with pytest.raises(UsageError, match=f"The history knows nobody of the pseudonym '{NOBODY}'"):
+        command("export", settings, NOBODY)
+    assert capsysbinary.readouterr().out == b""
+    assert command("export", settings, WRONG) == 0
+    assert capsysbinary.readouterr().out.count(b"\n") > 1
