@@ -91,10 +91,7 @@ def place(  # noqa: PLR0917 - numba takes positional arguments
                 dropped = True
                 continue
             device_s = c.unwrapped / c.tick_hz
-            anew = g.begun == 0
-            missing[j] = max(missing[j], _advance(c, g, remembered, device_s, code))
-            if anew:
-                before[j] = g.index - 1
+            missing[j] = max(missing[j], _advance(c, g, remembered, device_s, code, before[j : j + 1]))
             reset[j] |= code == RESTARTED
             if c.modulus:
                 see(c, device_s, (arrival_ns[i] - origin_ns) / NS)
@@ -130,8 +127,10 @@ def _keep_newest(c: Any, g: Any, remembered: Floats, line: Floats) -> None:
 
 
 @kernel
-def _advance(c: Any, g: Any, remembered: Floats, device_s: float, code: int) -> int:
-    """Count up to the newest sample; return how many were lost before it."""
+def _advance(  # noqa: PLR0917 - numba takes positional arguments
+    c: Any, g: Any, remembered: Floats, device_s: float, code: int, before: Ints
+) -> int:
+    """Count up to the newest sample; return how many were lost before it. Of one not awaited, say what is before it."""
     tick = c.unwrapped
     anew, steps, apart = g.begun == 0, 1, 0
     if g.index >= 0 and g.period > 0.0:
@@ -143,9 +142,9 @@ def _advance(c: Any, g: Any, remembered: Floats, device_s: float, code: int) -> 
         if g.period > 0.0:
             apart = int(np.rint(RESET_GAP_S * c.tick_hz / g.period))  # numbers that no sample ever had: none is lost
             steps += apart
-    if anew:
-        g.begun, apart = 1, steps - 1
     index = g.index + steps
+    if anew:
+        g.begun, apart, before[0] = 1, steps - 1, index - 1
     if steps > ANCHOR_GAP:
         _remember(g, remembered, g.index, g.device_s)
     if steps > ANCHOR_GAP or index // ANCHOR_EVERY != g.index // ANCHOR_EVERY or g.period <= 0.0:
