@@ -38,6 +38,12 @@ class Pace:
         return True
 
 
+def implausible(metric: str, value: float) -> str:
+    """Return why a value is none, as no body can do it; empty where one can."""
+    of = CATALOGUE[metric]
+    return "" if of.plausible(value) else f"implausible: {value:.4g} {of.unit_text}".strip()
+
+
 def reported(metric: str, value: float, at_s: float, algorithm: str, *, spoilt: str = "", doubt: str = "") -> Result:
     """Return a device's own value as a result.
 

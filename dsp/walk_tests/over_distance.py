@@ -63,11 +63,10 @@ def time_marked(progress: Progress, course: Course, start_s: float, end_s: float
 
 
 def speed_results(course: Course, start_s: float, end_s: float, n: int, doubt: str) -> list[Result]:
-    """Return speed and time."""
+    """Return speed and time; neither of a speed that nobody walks, for then the time is none of the test."""
     window = Window(start_s, end_s, n)
     if not (math.isfinite(start_s) and end_s > start_s):
         return [window.result(course.metric, None, "no time passed")]
-    return [
-        window.result(course.metric, course.distance_m / (end_s - start_s), doubt),
-        window.result(course.metric.replace("_speed", "_time"), end_s - start_s, doubt),
-    ]
+    speed = window.result(course.metric, course.distance_m / (end_s - start_s), doubt)
+    time = window.result(course.metric.replace("_speed", "_time"), end_s - start_s, doubt)
+    return [speed, time if speed.value is not None else speed._replace(metric=time.metric)]

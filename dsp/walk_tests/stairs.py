@@ -12,12 +12,13 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from dsp.marks import START, STOP
+from dsp.reported import implausible
 from dsp.result import Result
 from dsp.walk_tests.progress import Progress
 from dsp.walk_tests.result import Window
 from dsp.walk_tests.timed import SETTLED_S, with_doubt
 
-ALGORITHM: Final = "stair-climb/1"
+ALGORITHM: Final = "stair-climb/2"
 NOT_MARKED: Final = "start and stop not marked: what was walked to the stairs is in it"
 BY_BACK: Final = "by the lower back alone: a step or two more or less"
 NO_STEPS: Final = "no steps seen"
@@ -87,9 +88,14 @@ class StairClimb:
         values: dict[str, float | None] = {"stairs_time": end_s - start_s, "stairs_steps": float(len(times))}
         if self._stairs > 0.0:
             values["stairs_rate"] = 60.0 * self._stairs / (end_s - start_s) if end_s > start_s else None
+        rate = values.get("stairs_rate")
+        refusal = "" if rate is None else implausible("stairs_rate", rate)
         doubts = (doubt, NO_STEPS) if not times else (doubt,)
         for metric, value in values.items():
             weak = times and by_back and (metric == "stairs_steps" or NOT_MARKED in doubts)
             counted = (BY_BACK,) if weak else ()
             known = None if metric == "stairs_steps" and not times else value
-            yield with_doubt(window.result(metric, known, *doubts, *counted), self._doubt)._replace(algorithm=ALGORITHM)
+            result = window.result(metric, known, *doubts, *counted)
+            if refusal and metric == "stairs_time":  # of a flight that nobody climbs in that time
+                result = window.result("stairs_rate", rate, *doubts)._replace(metric=metric)
+            yield with_doubt(result, self._doubt)._replace(algorithm=ALGORITHM)

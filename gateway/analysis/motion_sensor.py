@@ -12,6 +12,7 @@ import numpy as np
 from config.settings import Device
 from dsp.catalogue import CATALOGUE
 from dsp.found import Found
+from dsp.reported import implausible
 from dsp.result import Result, Side
 from gateway.analysis.motion import Motion, MotionOperator, SharedPart, SteppingMotion
 from gateway.clocks.timeline import Timeline
@@ -76,8 +77,8 @@ class MotionSensor:
         times_s = self.timeline.at(np.array([(each.first, each.last) for each in found]).ravel()).tolist()
         for each, start_s, end_s in zip(found, times_s[::2], times_s[1::2], strict=True):
             metric, value, quality, reason = CATALOGUE[each.metric], each.value, each.quality, each.reason
-            if value is not None and not metric.plausible(value):
-                value, quality, reason = None, "invalid", f"implausible: {value:.4g} {metric.unit_text}".strip()
+            if value is not None and (refusal := implausible(each.metric, value)):
+                value, quality, reason = None, "invalid", refusal
             yield Result(
                 each.metric, value, _side(self.device.placement, metric.sides), start_s, end_s, each.n,
                 each.algorithm or algorithm, each.n_rejected, quality, reason,

@@ -199,6 +199,7 @@ class Pipeline:
     def _change_ward(self, after: Ward, now_s: float) -> list[Fields]:
         """Take off what is worn no more, put on what is, and leave the other beds alone; return what that closed."""
         before = {bed.slot.id: bed for bed in self.ward}
+        former = {number: subject.pseudonym for subject in self._subjects.values() for number in subject.devices}
         going_on = {bed.session for bed in self.ward}
         self.taps.end_of_others(self.ward, after)
         kept = {bed.slot.id for bed in after if bed.same_work(before.get(bed.slot.id))}
@@ -216,7 +217,8 @@ class Pipeline:
                 self._subjects[bed.slot.id] = subject
                 self._hold(bed.slot.id, subject)
                 if now_s > 0.0:
-                    self._wearers.put_on(devices, now_s)
+                    again = [number for number in devices if former.get(number) == subject.pseudonym]
+                    self._wearers.put_on(devices, now_s, again=again)
                 continue
             for mark in bed.marks[len(before[bed.slot.id].marks) :]:
                 self._subjects[bed.slot.id].mark(mark, now_s)
@@ -264,7 +266,8 @@ class Pipeline:
             rate_hz = theirs.streams[at].spec.rate_hz
             if rate_hz and theirs.missing[at] >= LEAST_GAP_S * rate_hz:
                 number = int(theirs.numbers[at])
-                gaps = [(gap, (number,)) for gap in gaps_within(theirs.one(at), rate_hz)]
+                since_s = self._wearers.since_s(number)
+                gaps = [(gap, (number,)) for gap in gaps_within(theirs.one(at), rate_hz, since_s)]
                 out += [(number, row) for row in self._measure(self._wearer_of(number), gaps)]
         return out
 

@@ -14,8 +14,8 @@ LEAST_GAP_S = 0.2  # no operator bridges more, so from here on an absence change
 NOT_ANALYSED = "not analysed: movement analysis was being prepared"
 
 
-def gaps_within(arrived: Arrived, rate_hz: float) -> list[Result]:
-    """Return the gaps before and between the samples that arrived of a device."""
+def gaps_within(arrived: Arrived, rate_hz: float, since_s: float) -> list[Result]:
+    """Return the gaps before and between the samples that arrived of a device, from when its wearer put it on."""
     index = arrived.index
     steps = np.diff(index, prepend=arrived.before)
     reason = "device clock restarted" if arrived.reset else "samples lost"
@@ -23,7 +23,11 @@ def gaps_within(arrived: Arrived, rate_hz: float) -> list[Result]:
     for at in np.flatnonzero(steps - 1 >= LEAST_GAP_S * rate_hz):
         last = index[at - 1] if at else arrived.before
         start_s, end_s = arrived.timeline.at(np.array([last, index[at]], float)).tolist()
-        found.append(_gap(start_s, end_s, int(steps[at]) - 1, reason))
+        missing = int(steps[at]) - 1
+        if start_s < since_s:
+            start_s, missing = since_s, min(missing, int((end_s - since_s) * rate_hz))
+        if missing >= LEAST_GAP_S * rate_hz:
+            found.append(_gap(start_s, end_s, missing, reason))
     return found
 
 

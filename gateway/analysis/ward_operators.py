@@ -24,7 +24,7 @@ if TYPE_CHECKING:  # whoever wears no motion sensor need not load what makes the
     from dsp.joints.strides import JointCurve
     from dsp.mounting.alignment import Mounting
 
-INTAKE_ALGORITHM = "intake/1"
+INTAKE_ALGORITHM = "intake/2"
 """Of what the gateway says of a device itself: samples that are in doubt cast none on it."""
 
 DeviceResult = tuple[Result, Sequence[int]]  # a result and the numbers of the devices it came from

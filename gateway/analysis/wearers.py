@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Collection, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,10 +27,17 @@ class Wearers:
     def __init__(self, intakes: Intakes) -> None:
         self._intakes = intakes
         self._from_s: dict[int, float] = {}  # of devices whose first samples may still be the former wearer's
+        self._since_s: dict[int, float] = {}
 
-    def put_on(self, devices: Iterable[int], now_s: float) -> None:
-        """Take that devices have another wearer from a gateway time on."""
-        self._from_s |= dict.fromkeys(devices, now_s)
+    def put_on(self, devices: Iterable[int], now_s: float, *, again: Collection[int] = ()) -> None:
+        """Take that devices are worn anew from a gateway time on; ``again`` by who wore them until then."""
+        anew = dict.fromkeys(devices, now_s)
+        self._from_s |= anew
+        self._since_s |= {number: since_s for number, since_s in anew.items() if number not in again}
+
+    def since_s(self, device: int) -> float:
+        """Return since when who wears a device now does; -inf if since before the run."""
+        return self._since_s.get(device, -math.inf)
 
     def samples_of(self, arrived: ArrivedBatch) -> ArrivedBatch | None:
         """Return the samples that are of who wears the devices now; None where there are none."""

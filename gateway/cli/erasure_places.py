@@ -98,7 +98,7 @@ def erase_ward(settings: Settings, subject: str) -> list[str]:
             ward.erase(subject)
             kept_notices.erase(settings.site.data, subject)  # whoever holds the registry holds that file too
     except HeldError:
-        return [f"{path}: the gateway has it; stop the gateway, and erase again"]
+        return [f"{path}: the gateway has it; stop the gateway, and erase again"] if _names(path, subject) else []
     except (RefusedError, RegistryError, sqlite3.Error, OSError) as error:
         return [f"{path}: {error}"]
     return []
@@ -181,7 +181,7 @@ def _advice(path: Path) -> str:
     if "outbox" in path.name:
         return f"{path}: what waits in it is refused when it comes; erase again when it is empty"
     if _is_recording(path):
-        return f"{path}: a recording that may still be written; erase again when the gateway has stopped"
+        return f"{path}: a recording that may still be written; erase again a minute after the gateway has stopped"
     return f"{path}: names the subject; see to it by hand"
 
 

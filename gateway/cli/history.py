@@ -31,11 +31,13 @@ from gateway.cli.erasure_places import (
 )
 from gateway.cli.history_verifying import verify_history
 from gateway.cli.terminal import Terminal
-from gateway.history.books.erased_subjects import ErasedSubjects
+from gateway.cli.waiting_corrections import waiting_corrections
+from gateway.history.books.erased_subjects import ErasedSubjects, was_erased
 from gateway.history.opening import open_history
 from gateway.history.schema import WRITABLE
 from gateway.machine.file_lock import HeldError
 from gateway.model.usage import UsageError
+from gateway.texts.languages import text
 from gateway.upkeep import requests, retention
 from gateway.upkeep.erasure import find
 from gateway.upkeep.requests import What
@@ -47,6 +49,7 @@ TAKEN_S = 5.0
 POLL_S = 0.1
 DAY_US = 86_400_000_000
 MICRO = 1_000_000
+BARRED = "erasing it only refuses what comes of it later, until 'history allow'"
 
 
 def history(
@@ -71,12 +74,28 @@ def history(
         known = _ask(settings, path, "allow", subject).get("known")
         console.print("Its measurements are taken again." if known else "It was not erased here.")
         return DONE
+    return _ask_and_erase(console, settings, path, subject, yes=yes, dry_run=dry_run, delete_files=delete_files)
+
+
+def _ask_and_erase(
+    console: Terminal, settings: Settings, path: Path, subject: str, *, yes: bool, dry_run: bool, delete_files: bool
+) -> int:
+    """Show what there is, and erase it where nothing speaks against it and somebody says so."""
     files = find_files(settings, path, subject)
-    _show(console, path, subject, files)
+    named = _show(console, path, subject, files)
+    with closing(_reading(path)) as db:
+        waiting = waiting_corrections(settings, db, subject)
     if dry_run:
+        for line in waiting:
+            console.print(Text(f"▲ not before: {line}"), soft_wrap=True)
         return DONE
+    if waiting:
+        raise UsageError("; ".join(waiting))
+    if yes and not named:
+        raise UsageError(f"nothing on this computer names '{subject}': {BARRED}; without --yes you are asked")
     if not yes:
-        typer.confirm("Erase it? This cannot be undone", abort=True)
+        barred = "" if named else f"Nothing on this computer names it: {BARRED}. "
+        typer.confirm(f"{barred}Erase it? This cannot be undone", abort=True)
     return _erase(console, settings, path, subject, files if delete_files else Places())
 
 
@@ -84,7 +103,12 @@ def _export(path: Path, subject: str) -> int:
     """Print everything of a subject as CSV."""
     from gateway.dashboard.export import as_csv
     from gateway.history.export import COLUMNS, rows_of
+    from gateway.history.reader import HistoryReader
+    from gateway.results.past_sessions import sessions_of
 
+    with closing(HistoryReader(path)) as reader:
+        if not sessions_of(reader, subject):
+            raise UsageError(text("answers.knows_nobody", subject=subject))
     sys.stdout.buffer.write(as_csv([COLUMNS]))
     for page in rows_of(path, subject):
         sys.stdout.buffer.write(as_csv(page))
@@ -92,8 +116,8 @@ def _export(path: Path, subject: str) -> int:
     return DONE
 
 
-def _show(console: Terminal, path: Path, subject: str, files: Places) -> None:
-    """Print what there is."""
+def _show(console: Terminal, path: Path, subject: str, files: Places) -> bool:
+    """Print what there is; return whether anything is, or was."""
     with closing(_reading(path)) as db:
         counts = find(db, subject).counts
     table = Table("what", "how many", box=None, pad_edge=False, header_style="dim")
@@ -102,6 +126,7 @@ def _show(console: Terminal, path: Path, subject: str, files: Places) -> None:
     console.print(table if counts else "The history holds nothing of it.")
     for file in files.files:
         console.print(Text(f"· {file}: names it (--delete-files deletes it, whole)"), soft_wrap=True)
+    return bool(counts or files.files or files.others) or was_erased(path, subject)
 
 
 def _erase(console: Terminal, settings: Settings, path: Path, subject: str, delete: Places) -> int:

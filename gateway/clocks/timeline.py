@@ -42,7 +42,7 @@ FIRST_ROOM: Final = 8  # streams
 GRID: Final = np.dtype(
     [
         ("period", "f8"),  # ticks from sample to sample; 0 for streams that come when they come
-        ("begun", "i8"),
+        ("begun", "i8"),  # 0: the next sample is the first of a wearer, and none was awaited before it
         ("index", "i8"),  # of the newest sample, and its unwrapped tick
         ("tick", "i8"),
         ("device_s", "f8"),
@@ -75,7 +75,7 @@ def place(  # noqa: PLR0917 - numba takes positional arguments
         anchors: (streams, 2, ANCHORS_KEPT + 1) sample indices and device seconds.
         lines: (streams, 5) out: what `seconds` needs of each stream.
         index: (m,) out: sample counter; a missing number is a lost sample.
-        before: (k,) out: index of the sample before the packet.
+        before: (k,) out: index of the sample before the packet, or of the one that was not awaited.
         missing: (k,) out: most samples lost in a row before or within the packet.
         reset: (k,) out: 1 if the device's clock started again.
     """
@@ -91,7 +91,7 @@ def place(  # noqa: PLR0917 - numba takes positional arguments
                 dropped = True
                 continue
             device_s = c.unwrapped / c.tick_hz
-            missing[j] = max(missing[j], _advance(c, g, remembered, device_s, code))
+            missing[j] = max(missing[j], _advance(c, g, remembered, device_s, code, before[j : j + 1]))
             reset[j] |= code == RESTARTED
             if c.modulus:
                 see(c, device_s, (arrival_ns[i] - origin_ns) / NS)
@@ -127,13 +127,13 @@ def _keep_newest(c: Any, g: Any, remembered: Floats, line: Floats) -> None:
 
 
 @kernel
-def _advance(c: Any, g: Any, remembered: Floats, device_s: float, code: int) -> int:
-    """Count up to the newest sample; return how many were lost before it."""
+def _advance(  # noqa: PLR0917 - numba takes positional arguments
+    c: Any, g: Any, remembered: Floats, device_s: float, code: int, before: Ints
+) -> int:
+    """Count up to the newest sample; return how many were lost before it. Of one not awaited, say what is before it."""
     tick = c.unwrapped
-    steps, apart = 1, 0
-    if g.begun == 0:
-        g.begun = 1
-    elif g.period > 0.0:
+    anew, steps, apart = g.begun == 0, 1, 0
+    if g.index >= 0 and g.period > 0.0:
         # From sample to sample, so that a rate a little off the nominal one never adds up to a slipped sample.
         steps = max(1, int(np.rint((tick - g.tick) / g.period)))
     if code == RESTARTED:
@@ -143,6 +143,8 @@ def _advance(c: Any, g: Any, remembered: Floats, device_s: float, code: int) -> 
             apart = int(np.rint(RESET_GAP_S * c.tick_hz / g.period))  # numbers that no sample ever had: none is lost
             steps += apart
     index = g.index + steps
+    if anew:
+        g.begun, apart, before[0] = 1, steps - 1, index - 1
     if steps > ANCHOR_GAP:
         _remember(g, remembered, g.index, g.device_s)
     if steps > ANCHOR_GAP or index // ANCHOR_EVERY != g.index // ANCHOR_EVERY or g.period <= 0.0:
@@ -153,7 +155,7 @@ def _advance(c: Any, g: Any, remembered: Floats, device_s: float, code: int) -> 
     g.samples += 1
     if c.modulus:  # of a device without clock, arrivals tell of a gap, and not how many samples were taken in it
         g.lost += steps - 1 - apart
-    return steps - 1
+    return 0 if anew else steps - 1
 
 
 @kernel
@@ -352,6 +354,10 @@ class Timeline:
         """Take the nominal rate, as specified or as the device announced it."""
         tick_hz = float(self.all.clocks["tick_hz"][self.number])
         self.all.grids["period"][self.number] = tick_hz / rate_hz if rate_hz else 0.0
+
+    def begin_anew(self) -> None:
+        """Take that no sample was awaited before the next one: what is missing is not lost."""
+        self.all.grids["begun"][self.number] = 0
 
     @property
     def newest_s(self) -> float:

@@ -56,10 +56,16 @@ class Intakes:
         self.timelines = Timelines(origin_ns)
 
     def wear(self, devices: Sequence[tuple[Device, str]]) -> list[int]:
-        """Say which devices are worn, each with the id of its slot, and that no others are; return their numbers."""
+        """Say which devices are worn, each with the id of its slot, and that no others are; return their numbers.
+
+        One of nobody was let go: it sends nothing until it is worn, and has lost nothing.
+        """
+        let_go = [intake for intake in self.all if intake.slot is None]
         for intake in self.all:
             intake.slot = None
         numbers = [self._wear(device, slot) for device, slot in devices]
+        for stream in [each for intake in let_go if intake.slot is not None for each in intake.placed.values()]:
+            stream.timeline.begin_anew()
         self.worn = np.array([intake.slot is not None for intake in self.all], np.bool_)
         return numbers
 

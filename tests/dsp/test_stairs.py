@@ -107,6 +107,16 @@ def test_who_has_a_sensor_on_the_lower_back_alone_is_counted_with_a_doubt() -> N
     assert (time.quality, steps.reason) == ("ok", BY_BACK)
 
 
+def test_a_flight_in_a_second_is_no_climb() -> None:
+    climb = StairClimb(12.0)
+    climb.mark("start", 1.0)
+    climb.mark("stop", 2.1)
+    found = {result.metric: result for result in climb.finish()}
+    for metric in ("stairs_time", "stairs_rate"):
+        assert (found[metric].value, found[metric].quality, found[metric].n_rejected) == (None, "invalid", 1)
+        assert found[metric].reason.startswith("implausible: 654.5 ")
+
+
 def test_marks_without_a_step_between_them_are_in_doubt() -> None:
     climb = StairClimb(10.0)
     climb.mark("start", 5.0)

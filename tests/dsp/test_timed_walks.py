@@ -84,6 +84,29 @@ def test_marks_without_a_step_between_them_are_in_doubt() -> None:
     assert (speed.value, speed.quality, speed.reason) == (1.0, "degraded", "no steps seen between the marks")
 
 
+def test_a_speed_that_nobody_walks_is_none_and_neither_is_its_time() -> None:
+    walk = DistanceWalk(Course("tmwt10_speed", 10.0))
+    walk.mark("start", 1.0)
+    walk.mark("stop", 2.1)
+    found = list(walk.finish())
+    assert [r.metric for r in found] == ["tmwt10_speed", "tmwt10_time"]
+    assert {(r.value, r.quality, r.n_rejected) for r in found} == {(None, "invalid", 1)}
+    assert {r.reason for r in found} == {"implausible: 9.091 m/s; no steps seen between the marks"}
+
+
+def test_a_distance_that_nobody_walks_is_none() -> None:
+    walk = TimeWalk(Shuttle("mwt6_distance", 360.0, 30.0))
+    walk.mark("start", 5.0)
+    for at_s in range(6, 81):
+        walk.mark("lap", float(at_s))
+    way = (Stand(duration_s=5), Walk(speed_mps=1.0, distance_m=100), Stand(duration_s=5))
+    found = {r.metric: r for r in measured(walk, results_of_feet(body(way).truth()))}
+    for metric in ("mwt6_distance", "walk_test_distance_laps"):
+        assert (found[metric].value, found[metric].quality, found[metric].n_rejected) == (None, "invalid", 1)
+        assert found[metric].reason.startswith("implausible: ")
+    assert value([found["walk_test_distance_feet"]], "walk_test_distance_feet") == pytest.approx(100, rel=0.1)
+
+
 def test_each_walk_there_and_back_is_a_test_and_a_walk_to_the_start_is_none() -> None:
     walk, rest = Walk(speed_mps=1.0, distance_m=14), Stand(duration_s=4)
     programme = (rest, Walk(speed_mps=1.0, distance_m=6), rest, walk, Turn(angle_deg=180), walk, rest, walk, rest)

@@ -65,7 +65,8 @@ def commands(place: Path) -> list[tuple[str, ...]]:
     ward = str(place / "ward.toml")
     return [
         ("user", "add", str(place / "data/users.jsonl"), "anna", "--role", "admin"),
-        ("ward", "add-bed", ward, "bay-1"), ("ward", "import", ward), ("ward", "show", ward), ("accept", ward),
+        ("ward", "add-bed", ward, "bay-1"), ("ward", "admit", ward, "p-1", "bay-1"), ("ward", "import", ward),
+        ("ward", "show", ward), ("accept", ward),
         ("token", "add", ward, "pager", "--role", "viewer"), ("token", "list", ward),
         ("history", "export", ward, "p-1"), ("history", "erase", ward, "p-1", "--yes"), ("history", "verify", ward),
         ("audit", ward), ("access-log", ward), ("status", ward), ("check", ward), ("doctor", ward),
