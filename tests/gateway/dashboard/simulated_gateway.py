@@ -188,7 +188,7 @@ class SimulatedGateway:
             topics.status, orjson.dumps({"v": 1, "gateway": topics.gateway, "state": "offline"}), 1, True
         )
         self._client.connect("127.0.0.1", port, properties=Properties(PacketTypes.CONNECT))  # type: ignore[no-untyped-call]
-        self._client.subscribe(topics.command("watch"), 1)
+        self._client.subscribe(topics.command(), 1)
         self._thread = threading.Thread(target=self._run, name="simulated gateway")
 
     def __enter__(self) -> Self:
