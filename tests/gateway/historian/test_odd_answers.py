@@ -250,7 +250,7 @@ def test_a_page_in_place_of_a_store_has_deleted_nothing(
     odd_store: Callable[[Callable[[Send], None]], OddStore], kind: str
 ) -> None:
     page = b"<html><body>Sign in to the guest network</body></html>"
-    server = odd_store(says(whole("200 OK", page, "Content-Type: text/html")))
+    server = odd_store(says(whole("200 OK", page, "Content-Type: text/html", "Connection: close")))
     writer = LineWriter(Store(kind=kind, url=server.url, organisation="o", bucket="b"))
     with pytest.raises(WriteError, match="no such store"):
         writer.erase("s", "p-0151")
