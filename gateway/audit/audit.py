@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 
 from config.pseudonym import nhs_numbers
+from config.section import IDENTIFIER
 from config.settings import Settings
 from gateway.broker.access_list import ANSWERS
 from gateway.broker.link import Incoming
@@ -44,8 +45,8 @@ OF_PAIRING = ("device", "bed", "side", "address")
 """What is told of whoever looks for devices."""
 OF_NOTICES = ("notice", "bed", "code", "until_us")
 """What is told of an answer to a notice; why stands with the notice itself, in the history."""
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}|([0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}")
+NAME = re.compile(IDENTIFIER)
+ID = re.compile(rf"{IDENTIFIER}|([0-9A-Fa-f]{{2}}:){{5}}[0-9A-Fa-f]{{2}}")
 MICRO = 1_000_000
 
 Key = tuple[str, str, str, str, bool]

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from config.plain_file import may_replace
+from config.section import IDENTIFIER
 from config.settings import Settings
 from gateway.broker.access_list import DASHBOARD, HISTORIAN, MADE, TLS_PORT, access_list, listener
 from gateway.model.usage import UsageError
 
 DEFAULT_FOLDER = Path("/etc/mosquitto/rehab")
-IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 
 
 def show(
@@ -27,8 +27,7 @@ def show(
 ) -> None:
     """Print listener and access list, or write them into a folder; raises UsageError."""
     for name in (*more_gateways, *historians, *dashboards, *([home_assistant] if home_assistant else [])):
-        if not IDENTIFIER.fullmatch(name):
-            raise UsageError(f"'{name}' is not a name here: lower-case letters, digits and hyphens, at most 32")
+        check_name(name)
     gateways = [settings.site.gateway, *more_gateways]
     ours = settings.historian.id or HISTORIAN
     try:
@@ -50,3 +49,9 @@ def show(
     folder.mkdir(parents=True, exist_ok=True)
     for file, text in files.items():
         file.write_text(text, "utf-8")
+
+
+def check_name(name: str) -> None:
+    """Raise UsageError for what no gateway, historian or dashboard may be called."""
+    if not re.fullmatch(IDENTIFIER, name):
+        raise UsageError(f"'{name}' is not a name here: lower-case letters, digits and hyphens, at most 32")

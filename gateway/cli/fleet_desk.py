@@ -18,7 +18,7 @@ import typer
 from rich.table import Table
 
 from config.settings import Settings
-from gateway.cli.acl import IDENTIFIER
+from gateway.cli.acl import check_name
 from gateway.cli.ending import FAILURE, print_line
 from gateway.cli.terminal import Terminal
 from gateway.fleet.beginning import BegunError, begin
@@ -95,12 +95,6 @@ def init(
     typer.echo(f"1. Have mosquitto read {folder}/mosquitto.conf, and own broker.key; restart it.")
     typer.echo("2. Run 'rehab-gateway fleet desk' as a service.")
     typer.echo("3. 'rehab-gateway fleet invite' a gateway.")
-
-
-def check_name(name: str) -> None:
-    """Raise UsageError for what is no gateway's name."""
-    if not IDENTIFIER.fullmatch(name):
-        raise UsageError(f"'{name}' is not a name here: lower-case letters, digits and hyphens, at most 32")
 
 
 def run_desk(settings: Settings) -> None:

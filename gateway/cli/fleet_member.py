@@ -10,8 +10,8 @@ from pathlib import Path
 import typer
 
 from config.settings import Broker, Settings
+from gateway.cli.acl import check_name
 from gateway.cli.ending import print_line
-from gateway.cli.fleet_desk import check_name
 from gateway.cli.options import known_drivers
 from gateway.fleet.agent import Agent
 from gateway.fleet.joining import JoinError

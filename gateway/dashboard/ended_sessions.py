@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from gateway.dashboard.registry import MOST
+from gateway.dashboard.registry import MOST, sessions_of
 from gateway.model.entered import is_reported
 from gateway.model.measurement import Measurement
 
@@ -41,7 +41,7 @@ class EndedSessions:
 
     def _of(self, made: Measurement) -> Json | None:
         """Return the session of a measurement, which may stand under one of its parts."""
-        return self._told.get(made.session) or self._told.get(made.session.rpartition("-r")[0])
+        return next((self._told[one] for one in sessions_of(made.session) if one in self._told), None)
 
 
 def _leaves_out(of: Json, made: Measurement) -> bool:

@@ -105,7 +105,12 @@ class Registry:
 
 def is_of(session: str, part: str) -> bool:
     """Whether numbers that stand under an id are of a session: each part after a pause has one of its own."""
-    return part == session or part.startswith(f"{session}-r")
+    return session in sessions_of(part)
+
+
+def sessions_of(part: str) -> tuple[str, str]:
+    """Return of which sessions numbers that stand under an id may be: of that id, and the one it is a part of."""
+    return part, part.rpartition("-r")[0]
 
 
 def read_registry(message: Json) -> Registry:

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from config.section import IDENTIFIER
 from config.settings import Settings
 from gateway.audit.access_log import Person
 from gateway.dashboard.feed import Feed, Message
@@ -24,7 +25,7 @@ from gateway.wire.topics import ROOT, Topics
 
 ALL = "*"
 GATEWAYS = 128  # of a site: more than any hospital; a bound on what a wrong publisher can make us hold
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+NAME = re.compile(IDENTIFIER)
 KINDS = frozenset({"status", "measurements", "cycles", "notices", "ward", "waveform"})
 
 

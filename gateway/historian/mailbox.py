@@ -12,13 +12,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
+from config.section import IDENTIFIER
 from gateway.broker.link import Handler, Incoming, Limits, Link
 from gateway.historian.fair_queue import MOST_GATEWAYS, FairQueue, Waiting
 from gateway.historian.troubles import Troubles
 
 log = logging.getLogger(__name__)
 
-GATEWAY = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+GATEWAY = re.compile(IDENTIFIER)
 """As the configuration has it: what stands in a topic comes from whoever published."""
 RECEIVE_MAXIMUM = 500
 """Messages that the broker may send before we have stored them."""

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from config.hardware import is_host
 from config.pseudonym import nhs_numbers
+from config.section import IDENTIFIER
 from config.settings import Store
 from gateway.dashboard.passwords import reason_against
 from gateway.dashboard.users import NAME
@@ -19,7 +20,7 @@ Answers = Mapping[str, str]
 """What was answered, by key; a list is its parts with commas between."""
 Kind = Literal["text", "choice", "secret", "list"]
 
-ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+ID = re.compile(IDENTIFIER)
 ZONES = Path("/usr/share/zoneinfo")
 ZONE = re.compile(r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*")
 LONGEST = 200

@@ -12,9 +12,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from config.section import IDENTIFIER
+
 ERASED = "of a subject that was erased"
 """Reason of the gap that stands for the number of a measurement that was erased, or came after."""
-WORD = re.compile(rb"[a-z0-9][a-z0-9-]{0,31}")
+WORD = re.compile(IDENTIFIER.encode())
 """What may be a pseudonym in the bytes of a record, or of a message that was set apart."""
 KNOWN_MOST = 20_000
 """Texts whose sums are kept in memory: those of a ward, many times over."""

@@ -65,6 +65,15 @@ async def sign_in(page: Page, name: str, role: str) -> None:
     await expect(page.locator("form.session span")).to_have_text(f"{name} ({role})")
 
 
+async def opened(place: tuple[str, BrowserContext], path: str) -> tuple[Page, Page]:
+    """Open a page that can be locked in a window of its own; return it, and the one in which somebody signed in."""
+    address, context = place
+    page = await context.new_page()
+    await page.goto(address + path)
+    await expect(page.locator("form.lock")).to_be_visible()
+    return page, context.pages[0]
+
+
 @pytest_asyncio.fixture(loop_scope="module")
 async def soon(settings: Settings, browser: Browser, session: str) -> AsyncIterator[tuple[str, BrowserContext]]:
     async for place in signed_in(settings, browser, idle_minutes=IDLE_MINUTES):
@@ -91,12 +100,9 @@ async def test_a_page_that_nobody_touches_locks(soon: tuple[str, BrowserContext]
 async def test_what_was_locked_in_another_window_is_not_looked_at_again(
     late: tuple[str, BrowserContext], session: str, path: str
 ) -> None:
-    address, context = late
-    page = await context.new_page()
-    await page.goto(address + path.format(session=session))
-    await expect(page.locator("form.lock")).to_be_visible()
-    await context.pages[0].click("form.lock button")
-    await expect(context.pages[0]).to_have_url(LOGIN)
+    page, other = await opened(late, path.format(session=session))
+    await other.click("form.lock button")
+    await expect(other).to_have_url(LOGIN)
     await page.evaluate("dispatchEvent(new Event('pageshow'))")  # as when somebody goes back to it
     await expect(page).to_have_url(LOGIN, timeout=WITHIN_MS)
 
@@ -105,12 +111,9 @@ async def test_what_was_locked_in_another_window_is_not_looked_at_again(
 async def test_what_one_person_read_is_not_there_for_whoever_signs_in_next(
     late: tuple[str, BrowserContext], session: str, path: str
 ) -> None:
-    address, context = late
-    page = await context.new_page()
-    await page.goto(address + path.format(session=session))
-    await expect(page.locator("form.lock")).to_be_visible()
-    await context.pages[0].click("form.session button")
-    await sign_in(context.pages[0], "tom", "technician")
+    page, other = await opened(late, path.format(session=session))
+    await other.click("form.session button")
+    await sign_in(other, "tom", "technician")
     await page.evaluate("document.dispatchEvent(new Event('visibilitychange', { bubbles: true }))")
     await expect(page.get_by_text(SUBJECT)).to_have_count(0)
     await expect(page.get_by_text("anna")).to_have_count(0)
@@ -119,10 +122,7 @@ async def test_what_one_person_read_is_not_there_for_whoever_signs_in_next(
 async def test_a_page_from_the_browser_s_memory_shows_nothing_before_the_server_has_answered(
     late: tuple[str, BrowserContext],
 ) -> None:
-    address, context = late
-    page = await context.new_page()
-    await page.goto(f"{address}trend/{SUBJECT}")
-    await expect(page.locator("form.lock")).to_be_visible()
+    page, _ = await opened(late, f"trend/{SUBJECT}")
     shown = "dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true })); document.body.checkVisibility()"
     assert not await page.evaluate(shown)
     await expect(page.locator("h1")).to_be_visible()
